@@ -21,7 +21,7 @@ class Secrets:
     """Every secret that an instance needs; all are text.
 
     `fernet_key` is 32 bytes in URL-safe base64, as cryptography's Fernet wants it; `signing_seed` is the 32-byte seed of
-    an Ed25519 key, in the same coding; the others are random URL-safe text.
+    an Ed25519 key in plain base64; the others are random hexadecimal text.
     """
 
     django_key: str
@@ -38,8 +38,10 @@ class Secrets:
 
 
 def _fresh(name: str) -> str:
-    if name in {"fernet_key", "signing_seed"}:
+    if name == "fernet_key":
         return base64.urlsafe_b64encode(random.token_bytes(32)).decode()
+    if name == "signing_seed":
+        return base64.b64encode(random.token_bytes(32)).decode()
     # Hexadecimal only: these travel in URLs and configuration files, where no quoting can then go wrong.
     return random.token_hex(32)
 

@@ -1,0 +1,94 @@
+"""Starts the processes of a Ray head node and watches over them; see ray.py for what it is asked to start.
+
+`ray start` can't do three things that are needed here: stay on loopback (it looks up the machine's outward address when
+given 127.0.0.1), leave out the parts of the dashboard that nobody uses (ten processes), and end when any process of the
+node has ended for whatever reason. Ray's version is pinned, since this uses the classes under `ray start`.
+
+Run as a module it starts the node, then replaces itself, to give back the 150 MB that `import ray` takes, by this same
+file run as a script: a watcher that imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+# NodeHead feeds the list of nodes, ServeHead is the REST door that we deploy through, StateHead has the logs.
+DASHBOARD_MODULES = "NodeHead,ServeHead,StateHead"
+GRACE_S = 6.0
+
+
+def start(settings: dict[str, object]) -> dict[str, int]:
+    """Start gcs_server, dashboard and raylet (which starts its agents); returns their process numbers by name."""
+    from typing import Any
+
+    import ray._private.services as services
+    from ray._private.node import Node
+    from ray._private.parameter import RayParams
+
+    plain_start: Any = services.start_ray_process
+
+    def start_ray_process(command: list[str], process_type: str, *args: Any, **kwargs: Any) -> Any:
+        if process_type == "dashboard":
+            command = [*command, f"--modules-to-load={DASHBOARD_MODULES}"]
+        return plain_start(command, process_type, *args, **kwargs)
+
+    services.start_ray_process = start_ray_process
+    # spawn_reaper: each process asks the kernel to be killed when this one is.
+    node = Node(RayParams(**settings), head=True, shutdown_at_exit=False, spawn_reaper=True)
+    return {name: info.process.pid for name, processes in node.all_processes.items() for info in processes}
+
+
+def watch(processes: dict[str, int]) -> int:
+    """Wait until a signal comes or one of `processes` ends, end the others, and return an exit status."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: asked.append(got))
+    alive = dict(processes)
+    while not asked and len(alive) == len(processes):
+        _reap(alive)
+        time.sleep(0.2)
+    for name in set(processes) - set(alive):
+        print(f"Ray's {name} has ended; the node is stopped.", flush=True)
+    # The raylet first: it ends the workers. Without the others it has nobody to report to, but does so all the same.
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in alive.values():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        deadline = time.monotonic() + GRACE_S
+        while alive and time.monotonic() < deadline:
+            _reap(alive)
+            time.sleep(0.05)
+    return 0 if asked else 1
+
+
+def _reap(alive: dict[str, int]) -> None:
+    while True:
+        try:
+            pid, _status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            alive.clear()
+            return
+        if pid == 0:
+            return
+        for name, known in list(alive.items()):
+            if known == pid:
+                del alive[name]
+
+
+def main() -> None:
+    verb, text = sys.argv[1:]
+    if verb == "start":
+        processes = start(json.loads(text))
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, "watch", json.dumps(processes)])
+    sys.exit(watch(json.loads(text)))
+
+
+if __name__ == "__main__":
+    main()
