@@ -41,8 +41,10 @@ class Command:
             str(os.getpid()), str(int(self.death_signal)), self.privilege, *self.argv,
         ]  # fmt: skip
 
-    def popen(self, *, output: IO[bytes] | int, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start it in a session (and so a process group) of its own, both outputs going to `output`.
+    def popen(
+        self, *, output: IO[bytes], errors: IO[bytes] | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start it in a session (and so a process group) of its own; `errors` go to `output` unless said otherwise.
 
         Call it from the main thread: the kernel takes the end of the *thread* that started it for its parent's death.
         """
@@ -50,7 +52,7 @@ class Command:
             self.launched_argv(),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors or subprocess.STDOUT,
             env={**(os.environ if env is None else env), **self.env},
             cwd=self.cwd,
             start_new_session=True,
