@@ -51,7 +51,9 @@ class Instance:
         names = ("postgres", "redis", *ray.PORT_NAMES)
         chosen = ports.choose(self.data, names, avoid=(options.port, options.port + 1))
         # A service whose address the user gives is the user's own; it is not started here.
-        self.postgres = None if os.environ.get("DATABASE_URL") else postgres.describe(self.data, port=chosen["postgres"])
+        self.postgres = (
+            None if os.environ.get("DATABASE_URL") else postgres.describe(self.data, port=chosen["postgres"])
+        )
         self.redis = None if os.environ.get("REDIS_URL") else redis.describe(self.data, port=chosen["redis"])
         self.ray = None if os.environ.get("RAY_DASHBOARD_URL") else ray.describe(self.data, ports=chosen)
         self.owner_url = self.postgres.owner_url if self.postgres else os.environ.get("DATABASE_OWNER_URL", "")
@@ -107,7 +109,9 @@ class Instance:
         children.append(Child("site", site, after=("bootstrap",), ready=_answers(self.local_host, options.port)))
         gateway = _granian("asgi", options, options.port + 1, "gateway.asgi:application", workers=1, threads=1)
         celery = (sys.executable, "-m", "celery", "-A", "config")
-        worker = Command((*celery, "worker", "-P", "threads", "-c", "8", "--without-gossip", "--without-mingle"), cwd=ROOT)
+        worker = Command(
+            (*celery, "worker", "-P", "threads", "-c", "8", "--without-gossip", "--without-mingle"), cwd=ROOT
+        )
         schedule = str(self.data / "beat-schedule")
         beat = Command((*celery, "beat", "--schedule", schedule, "--pidfile="), cwd=ROOT)
         children += [
@@ -298,7 +302,12 @@ class Screen:
         try:
             demo: dict[str, Any] = json.loads(self.instance.demo_file.read_text())
             rows = [
-                (name.capitalize(), person.get("email") or "", person.get("password") or "", person.get("api_key") or "")
+                (
+                    name.capitalize(),
+                    person.get("email") or "",
+                    person.get("password") or "",
+                    person.get("api_key") or "",
+                )
                 for name, person in demo["people"].items()
             ]
         except (OSError, ValueError, KeyError, AttributeError):

@@ -1,0 +1,33 @@
+"""What speaks for or against a digest: evaluation results, card checks, scans."""
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Team
+
+
+class Evidence(models.Model):
+    """One immutable statement about exactly these bytes. Targets are text: governance knows nothing of the apps above."""
+
+    class Kind(models.TextChoices):
+        EVALUATION = "evaluation"
+        CARD = "card"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    subject_digest = models.CharField(max_length=80)
+    label = models.CharField(max_length=300)
+    # Where it can be looked at on this site.
+    link = models.CharField(max_length=300, blank=True)
+    # evaluation: {"metrics": {name: {"value", "lower", "upper", "n"}}, "dataset": {"label", "digest"}, "evaluation": id}
+    # card: {"complete": bool, "missing": [section]}
+    payload = models.JSONField()
+    digest = models.CharField(max_length=80)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["team", "subject_digest", "kind", "-id"], name="evidence_by_subject")]
+
+    def __str__(self) -> str:
+        return self.label

@@ -1,0 +1,37 @@
+"""The life of a request: one table, and the only function that changes its state."""
+
+from django.utils import timezone
+
+from accounts.errors import Conflict
+from governance.models import ApprovalRequest
+
+State = ApprovalRequest.State
+
+# From each state, the states it can go to and the act that does it.
+TRANSITIONS: dict[ApprovalRequest.State, dict[ApprovalRequest.State, str]] = {
+    State.OPEN: {
+        State.APPROVED: "the last review that the policy asks for",
+        State.REJECTED: "a reviewer rejects",
+        State.WITHDRAWN: "the requester withdraws",
+        State.EXPIRED: "time runs out",
+        State.SUPERSEDED: "another request for the same alias or label is applied",
+    },
+    State.APPROVED: {State.APPLIED: "the alias or label moves, in the same transaction as the last review"},
+    State.APPLIED: {},
+    State.REJECTED: {},
+    State.WITHDRAWN: {},
+    State.EXPIRED: {},
+    State.SUPERSEDED: {},
+}
+
+
+def advance(request: ApprovalRequest, to: ApprovalRequest.State) -> None:
+    """Move a locked request to another state; Conflict when the table does not have it."""
+    now = State(request.state)
+    if to not in TRANSITIONS[now]:
+        raise Conflict(
+            f"Request {request.pk} is {now.value}: it cannot become {to.value}.", link=f"/requests/{request.pk}"
+        )
+    request.state = to
+    request.closed_at = request.closed_at or timezone.now()
+    request.save(update_fields=["state", "closed_at"])

@@ -1,0 +1,229 @@
+"""Changes to teams, people, roles and keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
+
+from accounts import keys
+from accounts.access import Actor, require, require_site_admin, roles_on, visible_teams
+from accounts.errors import Conflict, Forbidden, Invalid
+from accounts.models import NAME_HELP, ApiKey, Team, User, valid_name
+from accounts.roles import Permission, Role, Scope
+from governance.ledger.actions import Action, Target, record
+
+
+def check_name(name: str, field: str = "name") -> None:
+    """Raise Invalid for a name that cannot stand in an address."""
+    try:
+        valid_name(name)
+    except ValidationError:
+        raise Invalid(field, NAME_HELP) from None
+
+
+@transaction.atomic
+def create_team(*, name: str, title: str = "", by: Actor) -> Team:
+    """A new team; only a site administrator makes one, and gets no role in it by that."""
+    require_site_admin(by)
+    check_name(name)
+    try:
+        with transaction.atomic():
+            team = Team.objects.create(name=name, title=title)
+    except IntegrityError:
+        raise Conflict(f"There is a team '{name}' already.", errors={"name": ["This name is taken."]}) from None
+    record(Action.TEAM_CREATED, by=by, team=name, target=Target("team", team.pk, name), after={"title": title})
+    return team
+
+
+@transaction.atomic
+def create_user(
+    *,
+    email: str,
+    name: str,
+    password: str | None = None,
+    kind: str = User.Kind.PERSON,
+    by: Actor,
+    is_superuser: bool = False,
+) -> User:
+    """A person (with a first password) or a service account (without one)."""
+    require_site_admin(by)
+    return _create_user(email=email, name=name, password=password, kind=kind, by=by, is_superuser=is_superuser)
+
+
+def _create_user(*, email: str, name: str, password: str | None, kind: str, by: Actor, is_superuser: bool) -> User:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid("email", "This is not an e-mail address.") from None
+    if kind == User.Kind.PERSON:
+        if not password:
+            raise Invalid("password", "Give the person a first password.")
+        try:
+            validate_password(password, User(email=email, name=name))
+        except ValidationError as error:
+            raise Invalid("password", " ".join(error.messages)) from None
+    elif password:
+        raise Invalid("password", "A service account has no password, only keys.")
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name, kind=kind, is_superuser=is_superuser)
+    except IntegrityError:
+        raise Conflict(
+            f"There is an account for {email} already.", errors={"email": ["This address is taken."]}
+        ) from None
+    record(
+        Action.USER_CREATED,
+        by=by,
+        target=Target("user", user.pk, email),
+        after={"name": name, "kind": kind, "site_admin": is_superuser},
+    )
+    return user
+
+
+def create_first_administrator(*, email: str, password: str, name: str = "Administrator") -> User | None:
+    """The account that a fresh installation begins with; None when there is an administrator already."""
+    with transaction.atomic():
+        if User.objects.select_for_update().filter(is_superuser=True).exists():
+            return None
+        return _create_user(
+            email=email,
+            name=name,
+            password=password,
+            kind=User.Kind.PERSON,
+            by=Actor(None, via="task"),
+            is_superuser=True,
+        )
+
+
+def role_target(obj: models.Model) -> Target:
+    return Target(str(obj._meta.model_name), obj.pk, str(obj))
+
+
+@transaction.atomic
+def grant_role(*, user: User, role: Role, on: models.Model, by: Actor) -> bool:
+    """Give a role on a team or one asset; False when it was there already."""
+    require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
+    actor = Actor(user)
+    if role in (
+        actor.team_roles.get(on.pk, set())
+        if isinstance(on, Team)
+        else actor.object_roles(type(on)).get(str(on.pk), set())
+    ):
+        return False
+    assign_perm(f"{on._meta.app_label}.role_{role.value}", user, on)
+    record(
+        Action.ROLE_GRANTED,
+        by=by,
+        team=_team_name(on),
+        target=Target("user", user.pk, user.email),
+        also=[role_target(on)],
+        after={"role": role.value, "on": str(on)},
+    )
+    return True
+
+
+@transaction.atomic
+def revoke_role(*, user: User, role: Role, on: models.Model, by: Actor) -> None:
+    require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
+    remove_perm(f"{on._meta.app_label}.role_{role.value}", user, on)
+    record(
+        Action.ROLE_REVOKED,
+        by=by,
+        team=_team_name(on),
+        target=Target("user", user.pk, user.email),
+        also=[role_target(on)],
+        before={"role": role.value, "on": str(on)},
+    )
+
+
+def _team_name(on: models.Model) -> str:
+    team: Team = on.team  # type: ignore[attr-defined]  # teams and assets have it
+    return team.name
+
+
+@transaction.atomic
+def create_key(
+    *,
+    name: str,
+    by: Actor,
+    team: Team | None = None,
+    user: User | None = None,
+    scopes: Sequence[str] = (),
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A key for oneself, or, as the team's administrator, for a service account. Returns the row and the whole key, which is shown this once."""
+    owner = user or by.user
+    if owner is None:
+        raise Forbidden("Sign in to make a key.")
+    if by.key is not None:
+        raise Forbidden("A key cannot make keys: sign in for that.")
+    if owner != by.user:
+        if owner.kind != User.Kind.SERVICE:
+            raise Forbidden("A person's keys are made by that person alone.")
+        if team is None:
+            raise Invalid("team", "A service account's key belongs to a team: name it.")
+        require(by, Permission.TEAM_MANAGE, team)
+    elif (
+        team is not None and not Team.objects.filter(visible_teams(by), pk=team.pk).exists() and not roles_on(by, team)
+    ):
+        raise Invalid("team", f"You have no role in '{team}'.")
+    if not name.strip():
+        raise Invalid("name", "Name the key after what will use it.")
+    unknown = sorted(set(scopes) - set(Scope))
+    if unknown:
+        raise Invalid(
+            "scopes", f"Unknown: {', '.join(unknown)}. Use {', '.join(Scope)}, or none for all that you may do."
+        )
+    if expires_at and expires_at <= timezone.now():
+        raise Invalid("expires_at", "Use a time in the future.")
+    key_id, whole, hashed = keys.new_key()
+    row = ApiKey.objects.create(
+        key_id=key_id,
+        secret_sha256=hashed,
+        user=owner,
+        team=team,
+        name=name.strip(),
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    record(
+        Action.KEY_CREATED,
+        by=by,
+        team=team.name if team else "",
+        target=Target("key", key_id, name),
+        also=[Target("user", owner.pk, owner.email)],
+        after={
+            "owner": owner.email,
+            "scopes": list(scopes),
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        },
+    )
+    return row, whole
+
+
+@transaction.atomic
+def revoke_key(*, key: ApiKey, by: Actor) -> None:
+    """End a key: one's own, or as administrator any key of the team. Twice is once."""
+    key = ApiKey.objects.select_for_update(of=("self",)).select_related("team", "user").get(pk=key.pk)
+    if key.user_id != by.id:
+        if key.team is None:
+            require_site_admin(by)
+        else:
+            require(by, Permission.TEAM_MANAGE, key.team)
+    if key.revoked_at:
+        return
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    record(
+        Action.KEY_REVOKED,
+        by=by,
+        team=key.team.name if key.team else "",
+        target=Target("key", key.key_id, key.name),
+        also=[Target("user", key.user_id, key.user.email)],
+    )

@@ -1,0 +1,31 @@
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+
+from accounts.access import Actor
+from governance.ledger.actions import Action, Target, record
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
+    """People are invited by an administrator; nobody signs up alone. Sign-ins are events."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> Any:
+        record(
+            Action.USER_SIGNED_IN,
+            by=Actor(user=user, address=request.META.get("REMOTE_ADDR", "")),
+            target=Target("user", user.pk, user.email),
+        )
+        return super().post_login(request, user, **kwargs)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        email = str(credentials.get("email") or credentials.get("username") or "")[:200]
+        record(
+            Action.USER_SIGN_IN_FAILED,
+            by=Actor(user=None, via="ui", address=request.META.get("REMOTE_ADDR", "")),
+            target=Target("user", "", email),
+        )
+        super().authentication_failed(request, **credentials)

@@ -1,0 +1,159 @@
+"""What every native REST view shares: the base view, problem details (RFC 9457) and keyset pages."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from accounts.access import Actor
+from accounts.authentication import actor_of
+from accounts.errors import Invalid, Problem
+
+M = TypeVar("M", bound=Model)
+PAGE = 50
+MAX_PAGE = 200
+
+
+class ApiView(APIView):
+    """A native REST view: authenticated, translating to actions and back."""
+
+    @property
+    def by(self) -> Actor:
+        return actor_of(self.request._request)
+
+    def read(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        """The body, checked; a problem names each field that is wrong."""
+        checked = serializer(data=self.request.data)
+        checked.is_valid(raise_exception=True)
+        data: dict[str, Any] = checked.validated_data
+        return data
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: everything a caller can cause becomes application/problem+json."""
+    headers: dict[str, str] = {}
+    body: dict[str, Any]
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, Problem):
+        code = error.status
+        body = {
+            "type": f"urn:countersign:problem:{error.code}",
+            "title": error.title,
+            "status": code,
+            "detail": error.detail,
+        }
+        if error.errors:
+            body["errors"] = error.errors
+        if error.link:
+            body["link"] = error.link
+        if permission := getattr(error, "permission", ""):
+            body["permission"] = permission
+        if code == status.HTTP_401_UNAUTHORIZED:
+            headers["WWW-Authenticate"] = 'Bearer realm="countersign"'
+    elif isinstance(error, exceptions.APIException):
+        code = error.status_code
+        slug = str(error.default_code)
+        body = {"type": f"urn:countersign:problem:{slug}", "title": str(error.default_detail), "status": code}
+        if isinstance(error, exceptions.ValidationError):
+            body["title"] = "Invalid input"
+            body["errors"] = _flatten(error.detail)
+            body["detail"] = "; ".join(f"{field}: {texts[0]}" for field, texts in body["errors"].items())
+        else:
+            body["detail"] = str(error.detail)
+        if header := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+        if wait := getattr(error, "wait", None):
+            headers["Retry-After"] = str(int(wait))
+    else:
+        return None
+    return Response(body, status=code, headers=headers, content_type="application/problem+json")
+
+
+def _flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
+    """DRF's nested error structure as {dotted.field: [texts]}."""
+    if isinstance(detail, dict):
+        found: dict[str, list[str]] = {}
+        for key, value in detail.items():
+            found |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+        return found
+    if isinstance(detail, list) and any(isinstance(item, dict) for item in detail):
+        found = {}
+        for index, item in enumerate(detail):
+            if item:
+                found |= _flatten(item, f"{prefix}[{index}]")
+        return found
+    texts = detail if isinstance(detail, list) else [detail]
+    return {prefix.removesuffix(".non_field_errors") or "body": [str(text) for text in texts]}
+
+
+class Cursor:
+    """An opaque place in a list: the values of the ordering columns of the last row shown."""
+
+    @staticmethod
+    def write(values: Sequence[Any]) -> str:
+        text = json.dumps([value.isoformat() if hasattr(value, "isoformat") else value for value in values])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @staticmethod
+    def read(text: str, length: int) -> list[Any]:
+        try:
+            values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except ValueError:
+            values = None
+        if (
+            not isinstance(values, list)
+            or len(values) != length
+            or not all(isinstance(v, str | int | float) for v in values)
+        ):
+            raise Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
+        return values
+
+
+def keyset_page(
+    rows: QuerySet[M], *, order: Sequence[str], cursor: str = "", limit: int = PAGE
+) -> tuple[list[M], str | None]:
+    """One page of `rows` in `order` (all ascending or all descending; the last column unique), and the next page's cursor."""
+    descending = order[0].startswith("-")
+    names = [name.removeprefix("-") for name in order]
+    if cursor:
+        values = Cursor.read(cursor, len(names))
+        rows = rows.extra(  # a row comparison: one index range, which the ORM cannot say
+            where=[_row_comparison(rows, names, "<" if descending else ">")], params=values
+        )
+    found = list(rows.order_by(*order)[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return found, Cursor.write([getattr(found[-1], name) for name in names]) if more else None
+
+
+def _row_comparison(rows: QuerySet[Any], names: Sequence[str], sign: str) -> str:
+    meta = rows.model._meta
+    columns = ", ".join(f'"{meta.db_table}"."{meta.get_field(name).column}"' for name in names)  # type: ignore[union-attr]
+    return f"({columns}) {sign} ({', '.join(['%s'] * len(names))})"
+
+
+def page_arguments(request: Request) -> tuple[str, int]:
+    """`cursor` and `limit` of a list's query string."""
+    text = request.query_params.get("limit", str(PAGE))
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE:
+        raise Invalid("limit", f"Use a whole number between 1 and {MAX_PAGE}.")
+    return request.query_params.get("cursor", ""), int(text)
+
+
+def page_response(request: Request, rows: QuerySet[M], *, order: Sequence[str], show: Callable[[M], Any]) -> Response:
+    """A list's answer: {"results": [...], "next": cursor or null}."""
+    cursor, limit = page_arguments(request)
+    found, following = keyset_page(rows, order=order, cursor=cursor, limit=limit)
+    return Response({"results": [show(row) for row in found], "next": following})

@@ -1,0 +1,223 @@
+"""Settings, read from the environment that `config.up` gives every process (docs/operations.md lists the variables)."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def env(name: str, default: str = "") -> str:
+    return os.environ.get(name) or default
+
+
+def database(url: str) -> dict[str, Any]:
+    """A Django database of a postgresql:// address."""
+    parts = urlsplit(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": int(env("DATABASE_POOL_SIZE", "12")), "timeout": 20}},
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+
+
+DATA = Path(env("COUNTERSIGN_DATA", str(ROOT / "var"))).resolve()
+DEBUG = env("COUNTERSIGN_DEBUG") == "1"
+SECRET_KEY = env("COUNTERSIGN_SECRET_KEY", "only-for-commands-that-sign-nothing")
+# Fernet keys, newest first, for secrets at rest; Ed25519 seed (base64) for attestations.
+SIGNING_SEED = env("COUNTERSIGN_SIGNING_SEED")
+SITE_URL = env("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8001").rstrip("/")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS", "*" if DEBUG else f"127.0.0.1,localhost,{urlsplit(SITE_URL).hostname}").split(",")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "guardian",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "governance.ledger",
+    "accounts",
+    "governance",
+    "registry",
+    "prompts",
+    "serving",
+    "evaluation",
+    "tuning",
+    "home",
+    "config",
+]
+MIDDLEWARE = [
+    "config.middleware.request_id",
+    "config.middleware.security_headers",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.actor",
+    "config.middleware.problems",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "home.context.frame",
+            ],
+            "builtins": ["django_htmx.templatetags.django_htmx", "django.templatetags.static", "home.templatetags.ui"],
+        },
+    }
+]
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database(env("DATABASE_URL", "postgresql://countersign_app@127.0.0.1:5432/countersign")),
+}
+if env("DATABASE_OWNER_URL"):
+    # Only migrations speak as the owner; the application's role cannot touch the ledger's past.
+    DATABASES["owner"] = database(env("DATABASE_OWNER_URL"))
+    DATABASES["owner"]["OPTIONS"] = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The role that serves requests; migrations take rights on the ledger away from it.
+DATABASE_APP_ROLE = DATABASES["default"]["USER"]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+ANONYMOUS_USER_NAME = None  # guardian: nobody is somebody
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "/accounts/login/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
+# Instances on two ports of one host share cookies: give each its own name.
+_port = urlsplit(SITE_URL).port or 0
+SESSION_COOKIE_NAME = f"countersign_session_{_port}"
+CSRF_COOKIE_NAME = f"countersign_csrf_{_port}"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+REDIS_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "reconcile-deployments": {"task": "serving.tasks.reconcile", "schedule": 3.0, "options": {"expires": 10}},
+    "resume-evaluations": {"task": "evaluation.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
+    "close-lost-runs": {"task": "tuning.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
+}
+
+RAY_DASHBOARD_URL = env("RAY_DASHBOARD_URL", "http://127.0.0.1:8265").rstrip("/")
+RAY_SERVE_URL = env("RAY_SERVE_URL", "http://127.0.0.1:8999").rstrip("/")
+RAY_TOKEN_PATH = env("RAY_AUTH_TOKEN_PATH")
+
+STORAGE = DATA / "storage"
+MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2  # JSON bodies and form fields; files stream past this limit
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+STATICFILES_DIRS = [
+    ROOT / "static",
+    *(
+        (prefix, path)
+        for prefix, path in (
+            ("vendor/tabler", ROOT / "node_modules/@tabler/core/dist"),
+            ("vendor/echarts", ROOT / "node_modules/echarts/dist"),
+        )
+        if path.is_dir()
+    ),
+]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+WHITENOISE_ADD_HEADERS_FUNCTION = None
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.rest.problem_response",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Countersign",
+    "VERSION": "1",
+    "DESCRIPTION": "Models, datasets and prompts: registered, evaluated, countersigned, deployed and watched.",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}
+EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")

@@ -1,0 +1,22 @@
+"""All addresses of the site. Each app lists its own pages (`urls`) and its part of the native REST API (`api_urls`)."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from config import views
+
+PAGES = ["home", "accounts", "governance", "registry", "prompts", "serving", "evaluation", "tuning"]
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("api/docs", views.api_docs, name="api-docs"),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    *[path("api/v1/", include(f"{app}.api_urls")) for app in PAGES],
+    *[path("", include(f"{app}.urls")) for app in PAGES],
+]
+handler404 = "config.views.not_found"
+handler403 = "config.views.forbidden"
+handler500 = "config.views.server_error"

@@ -1,0 +1,69 @@
+"""Models and datasets: the same thing to the registry, told apart by `kind`."""
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.access import Actor, visible
+from accounts.models import Team, User, valid_name
+from accounts.roles import ROLE_META, Permission
+
+
+class AssetQuerySet(models.QuerySet["Asset"]):
+    def visible_to(self, actor: Actor, permission: Permission = Permission.ASSET_VIEW) -> "AssetQuerySet":
+        return self.filter(visible(actor, permission, Asset))
+
+    def models(self) -> "AssetQuerySet":
+        return self.filter(kind=Asset.Kind.MODEL)
+
+    def datasets(self) -> "AssetQuerySet":
+        return self.filter(kind=Asset.Kind.DATASET)
+
+
+class Asset(models.Model):
+    """A model or a dataset of a team, addressed team/name. Its versions hold the bytes."""
+
+    class Kind(models.TextChoices):
+        MODEL = "model"
+        DATASET = "dataset"
+
+    class Task(models.TextChoices):
+        TEXT_GENERATION = "text-generation"
+        FEATURE_EXTRACTION = "feature-extraction"
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="assets")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(max_length=96, validators=[valid_name])
+    description = models.TextField(blank=True)
+    task = models.CharField(max_length=40, choices=Task.choices, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Moves with every change to a version, file or alias; lists are ordered by it.
+    updated_at = models.DateTimeField(default=timezone.now)
+    updated_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    last_number = models.PositiveIntegerField(default=0)  # numbers are never handed out twice
+
+    objects = AssetQuerySet.as_manager()
+
+    class Meta:
+        permissions = ROLE_META
+        constraints = [
+            models.UniqueConstraint(fields=["team", "kind", "name"], name="asset_name_is_unique_in_team"),
+            models.CheckConstraint(
+                condition=models.Q(kind="model") | models.Q(task=""), name="only_models_have_a_task"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "kind", "-updated_at", "-id"], name="asset_by_team_and_update"),
+            models.Index(fields=["kind", "-updated_at", "-id"], name="asset_by_update"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team.name}/{self.name}"
+
+    @property
+    def section(self) -> str:
+        """The part of addresses: 'models' or 'datasets'."""
+        return f"{self.kind}s"
+
+    def get_absolute_url(self) -> str:
+        return f"/{self.section}/{self.team.name}/{self.name}"

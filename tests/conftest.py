@@ -1,0 +1,164 @@
+"""Real PostgreSQL and Redis for the whole run, and one cast: Alice asks, Bob reviews, Dana deploys, Carol audits, Victor
+looks, Mallory is an outsider."""
+
+import atexit
+import base64
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import django
+import psycopg
+import pytest
+
+from config.embedded import ports, postgres, redis
+
+DATA = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+_ports = ports.choose(DATA, ["postgres", "redis"])
+_postgres = postgres.start(DATA, port=_ports["postgres"])
+_redis = redis.start(DATA, port=_ports["redis"])
+
+
+def _stop() -> None:
+    _redis.stop()
+    _postgres.stop()
+    shutil.rmtree(DATA, ignore_errors=True)
+
+
+atexit.register(_stop)
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="config.settings",
+    COUNTERSIGN_DATA=str(DATA),
+    COUNTERSIGN_SECRET_KEY="only-for-tests",
+    COUNTERSIGN_SIGNING_SEED=base64.b64encode(b"countersign's test signing seed!").decode(),
+    DATABASE_URL=_postgres.url,
+    DATABASE_OWNER_URL=_postgres.owner_url,
+    REDIS_URL=_redis.url,
+)
+django.setup()  # pytest-django looks for the settings before this file is read
+SUPERUSER_URL = _postgres.superuser_url.rsplit("/", 1)[0] + "/countersign"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """The cluster is ours alone: its own database is migrated by the owner, and tests run as the application's role."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with django_db_blocker.unblock():
+        call_command("migrate", database="owner", verbosity=0)
+    yield
+
+
+def truncate_everything() -> None:
+    """Empty every table as the superuser, past the ledger's triggers, which nobody else gets by."""
+    keep = {"django_migrations", "django_content_type", "auth_permission"}
+    with psycopg.connect(SUPERUSER_URL) as connection:
+        connection.execute("SET session_replication_role = replica")
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = ", ".join(f'"{name}"' for (name,) in names if name not in keep)
+        connection.execute(f"TRUNCATE {tables} CASCADE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _truncate_after_transactional_tests() -> None:
+    """Django's own flush runs as the application's role, which may not truncate."""
+    from django.test import TransactionTestCase
+
+    TransactionTestCase._fixture_teardown = lambda self: truncate_everything()  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def superuser_connection() -> Iterator[psycopg.Connection]:
+    """What a database administrator with bad intentions has."""
+    with psycopg.connect(SUPERUSER_URL, autocommit=True) as connection:
+        yield connection
+
+
+PASSWORD = "a-long-test-password"
+
+
+def make_cast() -> SimpleNamespace:
+    from accounts.access import Actor
+    from accounts.actions import create_first_administrator, create_team, create_user, grant_role
+    from accounts.roles import Role
+
+    admin = create_first_administrator(email="admin@example.com", password=PASSWORD)
+    assert admin is not None
+    by = Actor(admin)
+    team = create_team(name="acme", title="Acme", by=by)
+    cast = SimpleNamespace(team=team, admin=admin, password=PASSWORD)
+    for name, role in (
+        ("alice", Role.CONTRIBUTOR),
+        ("bob", Role.REVIEWER),
+        ("dana", Role.DEPLOYER),
+        ("carol", Role.AUDITOR),
+        ("victor", Role.VIEWER),
+        ("mallory", None),
+    ):
+        user = create_user(email=f"{name}@example.com", name=name.title(), password=PASSWORD, by=by)
+        if role:
+            grant_role(user=user, role=role, on=team, by=by)
+        setattr(cast, name, user)
+    grant_role(user=admin, role=Role.ADMIN, on=team, by=Actor(admin))
+    return cast
+
+
+@pytest.fixture
+def cast(db: None) -> SimpleNamespace:
+    """The people of the story, in team acme (Mallory in none)."""
+    return make_cast()
+
+
+@pytest.fixture
+def actor() -> Any:
+    """actor(user) -> the Actor that a request of that person carries."""
+    from accounts.access import Actor
+
+    return lambda user: Actor(user, via="ui")
+
+
+@pytest.fixture
+def client_of() -> Any:
+    """client_of(user) -> a Django test client with that person's session."""
+    from django.test import Client
+
+    def make(user: Any) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api() -> Any:
+    """api(user, **key_fields) -> a client that sends that person's API key and JSON; api(None) sends none."""
+    from django.test import Client
+
+    from accounts.access import Actor
+    from accounts.actions import create_key
+
+    class JsonClient(Client):
+        def generic(
+            self, method: str, path: str, data: Any = "", content_type: str = "application/json", **extra: Any
+        ) -> Any:
+            return super().generic(method, path, data, content_type, **extra)
+
+        def post(self, path: str, data: Any = None, content_type: str = "application/json", **extra: Any) -> Any:  # type: ignore[override]
+            return super().post(path, {} if data is None else data, content_type=content_type, **extra)
+
+    def make(user: Any, **fields: Any) -> JsonClient:
+        if user is None:
+            return JsonClient()
+        _, key = create_key(name="tests", by=Actor(user), **fields)
+        client = JsonClient(headers={"authorization": f"Bearer {key}"})
+        client.key = key  # type: ignore[attr-defined]
+        return client
+
+    return make
