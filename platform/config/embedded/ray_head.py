@@ -10,6 +10,7 @@ file run as a script: a watcher that imports nothing but the standard library.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -18,7 +19,9 @@ import time
 
 # NodeHead feeds the list of nodes, ServeHead is the REST door that we deploy through, StateHead has the logs.
 DASHBOARD_MODULES = "NodeHead,ServeHead,StateHead"
-GRACE_S = 6.0
+RAYLET_GRACE_S = 4.0
+OTHERS_GRACE_S = 1.5
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def start(settings: dict[str, object]) -> dict[str, int]:
@@ -43,31 +46,43 @@ def start(settings: dict[str, object]) -> dict[str, int]:
 
 
 def watch(processes: dict[str, int]) -> int:
-    """Wait until a signal comes or one of `processes` ends, end the others, and return an exit status."""
+    """Wait until a signal comes or one of `processes` ends, end all that is left, and return an exit status."""
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: asked.append(got))
+    if sys.platform.startswith("linux"):
+        # Agents and workers, whose parent is the raylet, become ours when it ends; some would linger for a minute.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     alive = dict(processes)
     while not asked and len(alive) == len(processes):
         _reap(alive)
         time.sleep(0.2)
     for name in set(processes) - set(alive):
         print(f"Ray's {name} has ended; the node is stopped.", flush=True)
-    # The raylet first: it ends the workers. Without the others it has nobody to report to, but does so all the same.
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in alive.values():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        deadline = time.monotonic() + GRACE_S
-        while alive and time.monotonic() < deadline:
+    # The raylet first, and alone: it ends the workers and takes its leave of the others.
+    for names, grace_s in (({"raylet"}, RAYLET_GRACE_S), (set(alive) - {"raylet"}, OTHERS_GRACE_S)):
+        _send(signal.SIGTERM, [pid for name, pid in alive.items() if name in names])
+        deadline = time.monotonic() + grace_s
+        while names & set(alive) and time.monotonic() < deadline:
             _reap(alive)
             time.sleep(0.05)
+    while children := _children():
+        _send(signal.SIGKILL, children)
+        _reap(alive)
+        time.sleep(0.02)
     return 0 if asked else 1
 
 
+def _send(number: int, pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
 def _reap(alive: dict[str, int]) -> None:
+    """Collect what has ended, and take it out of `alive`."""
     while True:
         try:
             pid, _status = os.waitpid(-1, os.WNOHANG)
@@ -79,6 +94,20 @@ def _reap(alive: dict[str, int]) -> None:
         for name, known in list(alive.items()):
             if known == pid:
                 del alive[name]
+
+
+def _children() -> list[int]:
+    """Process numbers of the children of this process that have not ended."""
+    found = []
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else []:
+        try:
+            with open(f"/proc/{int(entry)}/stat") as file:
+                state, parent = file.read().rpartition(")")[2].split()[:2]
+        except (ValueError, OSError):
+            continue
+        if int(parent) == os.getpid() and state != "Z":
+            found.append(int(entry))
+    return found
 
 
 def main() -> None:
