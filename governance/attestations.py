@@ -40,7 +40,7 @@ def _pae(payload: bytes) -> bytes:
 def sign(*, subject: str, digest: str, predicate: dict[str, Any]) -> dict[str, Any]:
     """A DSSE envelope over an in-toto statement that `subject` with `digest` ('sha256:<hex>') has this predicate."""
     algorithm, _, value = digest.partition(":")
-    statement = {
+    statement: dict[str, Any] = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": subject, "digest": {algorithm: value}}],
         "predicateType": PREDICATE_TYPE,

@@ -42,7 +42,7 @@ class Actor:
     @property
     def is_site_admin(self) -> bool:
         return bool(
-            self.user and self.user.is_active and self.user.is_superuser and self._in_scope(Permission.TEAM_MANAGE)
+            self.user and self.user.is_active and self.user.is_superuser and self.in_scope(Permission.TEAM_MANAGE)
         )
 
     @cached_property
@@ -76,7 +76,7 @@ class Actor:
             self._object_roles[model] = roles
         return self._object_roles[model]
 
-    def _in_scope(self, permission: Permission) -> bool:
+    def in_scope(self, permission: Permission) -> bool:
         if not self.key or not self.key.scopes:
             return True
         return any(permission in SCOPE_PERMISSIONS[Scope(scope)] for scope in self.key.scopes)
@@ -106,7 +106,7 @@ def roles_on(actor: Actor, obj: InTeam) -> set[Role]:
 
 def can(actor: Actor, permission: Permission, obj: InTeam) -> bool:
     """May this actor do this to that team or asset?"""
-    if not actor._in_scope(permission):
+    if not actor.in_scope(permission):
         return False
     return any(permission in ROLE_PERMISSIONS[role] for role in roles_on(actor, obj))
 
@@ -114,7 +114,7 @@ def can(actor: Actor, permission: Permission, obj: InTeam) -> bool:
 def require(actor: Actor, permission: Permission, obj: InTeam) -> None:
     """Raise Forbidden, naming the missing permission."""
     if not can(actor, permission, obj):
-        scoped = "" if actor._in_scope(permission) else " and this key's scopes leave it out"
+        scoped = "" if actor.in_scope(permission) else " and this key's scopes leave it out"
         raise Forbidden(
             f"This needs the permission {permission.value}, which you don't have here{scoped}. "
             "Ask an administrator of the team for a role that includes it.",
@@ -135,7 +135,7 @@ def visible(
     `own`: whether single objects of this model may carry grants themselves.
     """
     nothing = Q(pk__in=[])
-    if not actor._in_scope(permission) or not actor.user or not actor.user.is_active:
+    if not actor.in_scope(permission) or not actor.user or not actor.user.is_active:
         return nothing
     if actor.user.is_superuser and permission in ROLE_PERMISSIONS[Role.ADMIN]:
         return Q(**{team_field: actor.key.team_id}) if actor.key and actor.key.team_id else Q()

@@ -36,7 +36,7 @@ class KeyAuthentication(BaseAuthentication):
         return 'Bearer realm="countersign"'
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular is partly typed
     """How the OpenAPI document describes it."""
 
     target_class = "accounts.authentication.KeyAuthentication"

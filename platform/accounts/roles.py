@@ -1,6 +1,12 @@
 """Permissions and the built-in roles: one table in code. Grants are stored by django-guardian as `role_<name>` on a team or an asset."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+else:
+    StrPromise = str
 
 
 class Permission(StrEnum):
@@ -81,7 +87,7 @@ SCOPE_PERMISSIONS: dict[Scope, frozenset[Permission]] = {
 }
 
 # Django's Meta.permissions of every kind of object that roles are granted on.
-ROLE_META = [(f"role_{role.value}", f"Role {role.value}") for role in Role]
+ROLE_META: list[tuple[str, str | StrPromise]] = [(f"role_{role.value}", f"Role {role.value}") for role in Role]
 ALL_ROLE_CODENAMES = {f"role_{role.value}": role for role in Role}
 
 

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import views
 
-PAGES = ["home", "accounts", "governance", "registry", "prompts", "serving", "evaluation", "tuning"]
+PAGES = ["home", "home.requests", "accounts", "governance", "registry", "prompts", "serving", "evaluation", "tuning"]
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),

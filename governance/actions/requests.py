@@ -1,48 +1,17 @@
-"""Changes to requests, reviews and evidence. Applying an approval is the business of the app whose alias moves."""
-
-from collections.abc import Sequence
-from typing import Any
+"""Changes to requests and reviews. Applying an approval is the business of the app whose alias moves."""
 
 from django.db import IntegrityError, transaction
 
-from accounts.access import Actor, InTeam, require, roles_on
+from accounts.access import Actor, InTeam, can, require, roles_on
 from accounts.errors import Conflict, Forbidden, Invalid
-from accounts.models import Team
 from accounts.roles import Permission
 from governance import attestations, policies
 from governance.digests import digest_of
 from governance.gate import is_protected
 from governance.ledger.actions import Action, Target, record
-from governance.models import ApprovalRequest, Attestation, Evidence, Review
+from governance.models import ApprovalRequest, Attestation, Review
 from governance.moves import Move
 from governance.transitions import State, advance
-
-
-def deposit_evidence(
-    *,
-    team: Team,
-    kind: str,
-    subject_digest: str,
-    label: str,
-    payload: dict[str, Any],
-    by: Actor,
-    link: str = "",
-    also: Sequence[Target] = (),
-) -> Evidence:
-    """Keep a statement about exactly these bytes; whoever decides later is shown it. Called in the depositor's transaction."""
-    digest = digest_of({"kind": kind, "subject": subject_digest, "payload": payload})
-    evidence = Evidence.objects.create(
-        team=team, kind=kind, subject_digest=subject_digest, label=label, payload=payload, link=link, digest=digest
-    )
-    record(
-        Action.EVIDENCE_DEPOSITED,
-        by=by,
-        team=team.name,
-        target=Target("evidence", evidence.pk, label, digest),
-        also=also,
-        after={"kind": kind, "subject_digest": subject_digest, "payload": payload},
-    )
-    return evidence
 
 
 def targets_of(request: ApprovalRequest) -> list[Target]:
@@ -174,9 +143,7 @@ def seal(request: ApprovalRequest, judged: policies.Verdict) -> str:
 def _comment(request: ApprovalRequest, *, comment: str, by: Actor, on: InTeam) -> ApprovalRequest:
     if by.user is None:
         raise Forbidden("Sign in to comment.")
-    try:
-        require(by, Permission.REQUEST_CREATE, on)
-    except Forbidden:
+    if not can(by, Permission.REQUEST_CREATE, on):
         require(by, Permission.REQUEST_REVIEW, on)
     if not comment.strip():
         raise Invalid("comment", "Write something.")

@@ -1,0 +1,37 @@
+"""Which policies and which part of the ledger an actor reads."""
+
+from django.db.models import QuerySet
+
+from accounts.access import Actor, team_ids, visible
+from accounts.errors import Forbidden, NotFound
+from accounts.models import Team
+from accounts.roles import Permission
+from governance.models import Policy
+
+
+def visible_policies(actor: Actor) -> QuerySet[Policy]:
+    """Everybody in a team may read its rules."""
+    return Policy.objects.filter(
+        visible(actor, Permission.TEAM_VIEW, Policy, own=False), removed_at=None
+    ).select_related("team", "current")
+
+
+def get_policy(actor: Actor, policy_id: int) -> Policy:
+    policy = visible_policies(actor).filter(pk=policy_id).first()
+    if policy is None:
+        raise NotFound("There is no such policy that you can see.")
+    return policy
+
+
+def ledger_teams(actor: Actor) -> list[str] | None:
+    """The teams whose events the actor may read; None: all, and those without a team. Forbidden without any."""
+    if actor.is_site_admin and not (actor.key and actor.key.team_id):
+        return None
+    names = list(Team.objects.filter(pk__in=team_ids(actor, Permission.LEDGER_VIEW)).values_list("name", flat=True))
+    scoped = actor.user is not None and actor.in_scope(Permission.LEDGER_VIEW)
+    if not names or not scoped:
+        raise Forbidden(
+            f"This needs the permission {Permission.LEDGER_VIEW.value}: auditors and administrators have it.",
+            permission=Permission.LEDGER_VIEW.value,
+        )
+    return names

@@ -1,0 +1,27 @@
+from governance.actions.evidence import deposit_evidence
+from governance.actions.policies import create_policy, remove_policy, update_policy
+from governance.actions.requests import (
+    check_may_decide,
+    mark_applied,
+    open_request,
+    request_target,
+    review,
+    seal,
+    targets_of,
+    withdraw,
+)
+
+__all__ = [
+    "check_may_decide",
+    "create_policy",
+    "deposit_evidence",
+    "mark_applied",
+    "open_request",
+    "remove_policy",
+    "request_target",
+    "review",
+    "seal",
+    "targets_of",
+    "update_policy",
+    "withdraw",
+]

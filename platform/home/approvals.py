@@ -1,0 +1,98 @@
+"""Requests across apps: governance judges them, the app that owns the alias or label moves it, in one transaction."""
+
+import prompts.actions
+import prompts.reads
+import registry.reads
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+import registry.actions
+from accounts.access import Actor, InTeam, can, visible
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.roles import Permission
+from governance import actions
+from governance.models import ApprovalRequest
+from prompts.models import Prompt
+from registry.models import Asset
+
+OWNERS: dict[str, type[Asset] | type[Prompt]] = {"model": Asset, "dataset": Asset, "prompt": Prompt}
+
+
+def visible_requests(actor: Actor) -> QuerySet[ApprovalRequest]:
+    """The requests about assets that the actor sees: by team, or by a grant on the asset itself."""
+    rows = visible(actor, Permission.ASSET_VIEW, ApprovalRequest, own=False)
+    for kind, model in (("model", Asset), ("dataset", Asset), ("prompt", Prompt)):
+        granted = [int(key) for key in actor.object_roles(model)]
+        if granted:
+            mine = model._default_manager.filter(visible(actor, Permission.ASSET_VIEW, model), pk__in=granted)
+            rows |= Q(kind=kind, asset_id__in=list(mine.values_list("pk", flat=True)))
+    return ApprovalRequest.objects.filter(rows).select_related("team", "requested_by")
+
+
+def get_request(actor: Actor, request_id: int) -> ApprovalRequest:
+    request = visible_requests(actor).filter(pk=request_id).first()
+    if request is None:
+        raise NotFound("There is no such request that you can see.")
+    return request
+
+
+def asset_of(request: ApprovalRequest) -> Asset | Prompt:
+    """The model, dataset or prompt that a request is about."""
+    if request.kind == "prompt":
+        return Prompt.objects.select_related("team").get(pk=request.asset_id)
+    return Asset.objects.select_related("team").get(pk=request.asset_id)
+
+
+def inbox(actor: Actor) -> QuerySet[ApprovalRequest]:
+    """The open requests that wait for this person: they may review them, and neither made nor asked for them."""
+    return (
+        visible_requests(actor)
+        .filter(visible(actor, Permission.REQUEST_REVIEW, ApprovalRequest, own=False), state=ApprovalRequest.State.OPEN)
+        .exclude(requested_by_id=actor.id)
+        .exclude(author_ids__contains=[actor.id or 0])
+        .exclude(Q(reviews__reviewer_id=actor.id) & ~Q(reviews__verdict="comment"))
+    )
+
+
+def open_request(*, kind: str, asset: str, version: int, alias: str, reason: str, by: Actor) -> ApprovalRequest:
+    """Ask for version `version` of `asset` (team/name) to take `alias` (a model's or dataset's alias, a prompt's label)."""
+    if kind == "prompt":
+        return prompts.actions.request_move(
+            version=prompts.reads.get_version(by, prompts.reads.get_prompt(by, asset), version),
+            slot=alias,
+            reason=reason,
+            by=by,
+        )
+    if kind in ("model", "dataset"):
+        found = registry.reads.get_asset(by, kind, asset)
+        return registry.actions.request_move(
+            version=registry.reads.get_version(by, found, version), slot=alias, reason=reason, by=by
+        )
+    raise Invalid("kind", "Use model, dataset or prompt.")
+
+
+@transaction.atomic
+def decide(*, request: ApprovalRequest, verdict: str, comment: str, by: Actor, shown: str = "") -> ApprovalRequest:
+    """Record a review; when it is the last that the policy asks for, the alias or label moves in this very transaction."""
+    on: InTeam = asset_of(request)
+    request = actions.review(request=request, verdict=verdict, comment=comment, by=by, on=on, shown=shown)
+    if request.state == ApprovalRequest.State.APPROVED:
+        if request.kind == "prompt":
+            prompts.actions.apply_request(request=request, by=by)
+        else:
+            registry.actions.apply_request(request=request, by=by)
+        actions.mark_applied(request=request, by=by)
+        request.refresh_from_db()
+    return request
+
+
+def may_decide(request: ApprovalRequest, by: Actor) -> tuple[bool, str]:
+    """Whether this person may approve or reject it, and if not, why not in words."""
+    asset = asset_of(request)
+    if not can(by, Permission.REQUEST_REVIEW, asset):
+        return False, ""
+    try:
+        actions.check_may_decide(request, by=by, on=asset)
+    except (Conflict, Forbidden) as reason:
+        return False, reason.detail
+    return True, ""

@@ -1,0 +1,123 @@
+"""Pages: the inbox, asking for an approval, and the page on which it is decided."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import can
+from accounts.authentication import actor_of
+from accounts.errors import Problem
+from accounts.pages import add_problem
+from accounts.rest import keyset_page
+from accounts.roles import Permission
+from governance import actions, policies
+from governance.ledger.reads import events_about
+from governance.models import ApprovalRequest, Attestation
+from home import approvals
+from home.comparison import compare
+from home.requests.forms import RequestForm, ReviewForm
+
+TABS = {"inbox": "For you", "mine": "Yours", "open": "Open", "closed": "Closed"}
+
+
+@login_required
+@require_safe
+def request_list(request: HttpRequest) -> HttpResponse:
+    """The inbox: what waits for me, what I asked for, what is open, what was decided."""
+    by = actor_of(request)
+    tab = request.GET.get("tab", "inbox") if request.GET.get("tab") in TABS else "inbox"
+    rows = {
+        "inbox": approvals.inbox(by),
+        "mine": approvals.visible_requests(by).filter(requested_by_id=by.id),
+        "open": approvals.visible_requests(by).filter(state=ApprovalRequest.State.OPEN),
+        "closed": approvals.visible_requests(by).exclude(state=ApprovalRequest.State.OPEN),
+    }[tab]
+    found, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
+    context = {"requests": found, "next": following, "tab": tab, "tabs": TABS, "waiting": approvals.inbox(by).count()}
+    return render(request, "home/requests/list.html", context)
+
+
+@login_required
+def request_create(request: HttpRequest) -> HttpResponse:
+    """Ask for a promotion; prefilled by the query (kind, asset, version, alias)."""
+    by = actor_of(request)
+    if request.method == "POST":
+        form = RequestForm(request.POST)
+        if form.is_valid():
+            try:
+                made = approvals.open_request(by=by, **form.cleaned_data)
+            except Problem as problem:
+                if problem.link.startswith("/requests/") and problem.status == 409:
+                    messages.info(request, problem.detail)
+                    return redirect(problem.link)
+                add_problem(form, problem)
+            else:
+                messages.success(request, "Request opened. The reviewers find it in their inbox.")
+                return redirect("request-detail", request_id=made.pk)
+    else:
+        form = RequestForm(
+            initial={"kind": "model"}
+            | {key: value for key, value in request.GET.items() if key in RequestForm.base_fields}
+        )
+    context = {"form": form, "asset": request.GET.get("asset", ""), "version": request.GET.get("version", "")}
+    return render(request, "home/requests/new.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+def request_detail(request: HttpRequest, request_id: int, form: ReviewForm | None = None) -> HttpResponse:
+    """The page on which a reviewer decides without opening another tab."""
+    by = actor_of(request)
+    found = approvals.get_request(by, request_id)
+    judged = policies.evaluate(found)
+    asset = approvals.asset_of(found)
+    decidable, why_not = approvals.may_decide(found, by)
+    context = {
+        "approval": found,
+        "crumb": f"Request {found.pk}",
+        "asset": asset,
+        "judged": judged,
+        "seal": actions.seal(found, judged),
+        "comparison": compare(found),
+        "reviews": list(found.reviews.select_related("reviewer")),
+        "events": list(events_about(actions.request_target(found))[:50]),
+        "attestation": Attestation.objects.filter(request=found).first(),
+        "decidable": decidable,
+        "why_not": why_not,
+        "commentable": can(by, Permission.REQUEST_CREATE, asset) or can(by, Permission.REQUEST_REVIEW, asset),
+        "withdrawable": found.state == ApprovalRequest.State.OPEN and found.requested_by_id == by.id,
+        "form": form or ReviewForm(),
+        "passed_count": sum(line.state == policies.PASSED for line in judged.lines),
+    }
+    return render(request, "home/requests/detail.html", context, status=409 if form and form.errors else 200)
+
+
+@login_required
+@require_POST
+def request_review(request: HttpRequest, request_id: int) -> HttpResponse:
+    by = actor_of(request)
+    found = approvals.get_request(by, request_id)
+    form = ReviewForm(request.POST)
+    if not form.is_valid():
+        return request_detail(request, request_id, form)
+    try:
+        done = approvals.decide(request=found, by=by, **form.cleaned_data)
+    except Problem as problem:
+        form.add_error(None, problem.detail)
+        return request_detail(request, request_id, form)
+    said = {
+        ApprovalRequest.State.APPLIED: f"Approved: '{done.slot}' points at version {done.version_number} now.",
+        ApprovalRequest.State.REJECTED: "Rejected.",
+    }
+    messages.success(request, said.get(ApprovalRequest.State(done.state), "Noted."))
+    return redirect("request-detail", request_id=request_id)
+
+
+@login_required
+@require_POST
+def request_withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
+    by = actor_of(request)
+    actions.withdraw(request=approvals.get_request(by, request_id), by=by)
+    messages.success(request, "Request withdrawn.")
+    return redirect("request-detail", request_id=request_id)
