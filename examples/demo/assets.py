@@ -47,8 +47,6 @@ def ensure_version(
         digest = sha256(file)
         if there.get(path) == digest:
             continue
-        if path in there:
-            api.delete(f"{place}/files/{quote(path)}")
         api.upload(f"{place}/files/{quote(path)}", file)
     registered: dict[str, Any] = api.post(f"{place}/register")
     say(f"{address.removeprefix('/api/v1/')} version {version['number']} is registered: {registered['digest'][:19]}…")

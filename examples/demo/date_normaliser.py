@@ -101,7 +101,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         eos_token=EOS,
         additional_special_tokens=[USER, ASSISTANT],
         chat_template=CHAT_TEMPLATE,
-        model_max_length=128,
+        model_max_length=1024,
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
@@ -117,7 +117,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
-        max_position_embeddings=128,
+        max_position_embeddings=1024,
         initializer_range=0.05,
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
