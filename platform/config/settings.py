@@ -34,6 +34,8 @@ SECRET_KEY = env("COUNTERSIGN_SECRET_KEY", "only-for-commands-that-sign-nothing"
 SIGNING_SEED = env("COUNTERSIGN_SIGNING_SEED")
 SITE_URL = env("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8001").rstrip("/")
+# Where replicas on other machines fetch their files; the outside address when there is no inner one.
+INTERNAL_URL = env("INTERNAL_URL", SITE_URL).rstrip("/")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS", "*" if DEBUG else f"127.0.0.1,localhost,{urlsplit(SITE_URL).hostname}").split(",")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
@@ -160,7 +162,9 @@ CELERY_BEAT_SCHEDULE = {
 
 RAY_DASHBOARD_URL = env("RAY_DASHBOARD_URL", "http://127.0.0.1:8265").rstrip("/")
 RAY_SERVE_URL = env("RAY_SERVE_URL", "http://127.0.0.1:8999").rstrip("/")
+RAY_SERVE_HOST = env("RAY_SERVE_HOST", "127.0.0.1")  # what Serve's proxy binds; widen it inside a fence only
 RAY_TOKEN_PATH = env("RAY_AUTH_TOKEN_PATH")
+ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
 STORAGE = DATA / "storage"
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
