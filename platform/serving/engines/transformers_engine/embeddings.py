@@ -38,8 +38,8 @@ def _ids(given: str | list[int], at: int, encoder: Encoder) -> list[int]:
         check_unicode(text, f"input[{at}]")
         ids: list[int] = encoder.tokenizer(text, verbose=False)["input_ids"]
     else:
-        ids = encoder.tokenizer.build_inputs_with_special_tokens(given)
-        for token in given:
+        ids = given  # as they are: whoever sends ids has tokenized already
+        for token in ids:
             if token >= encoder.vocabulary_size:
                 raise ApiError(f"input[{at}]: token {token} is not in the vocabulary", param="input")
     if len(ids) > encoder.context_length:
