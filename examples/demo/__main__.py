@@ -23,6 +23,9 @@ from .prompts import make_prompts
 from .training import train_date_normaliser
 from .workspace import Workspace, say
 
+RESTARTS = 3
+PAUSE_S = 5.0
+
 
 def upload_dates(api: Client, folder: Path) -> None:
     """`acme/dates`: the held-back pairs, one JSON object per line."""
@@ -50,10 +53,21 @@ def make_workspace(workspace: Workspace) -> None:
         train_date_normaliser(alice, workspace.own)
 
 
+def _make_until_answered(workspace: Workspace) -> None:
+    """A site that went away in the middle of something may have done it: begin again, which finds what is there."""
+    for _ in range(RESTARTS):
+        try:
+            return make_workspace(workspace)
+        except httpx.TransportError as error:
+            say(f"the site went away ({error}); looking again")
+            time.sleep(PAUSE_S)
+    make_workspace(workspace)
+
+
 def main() -> int:
     began = time.monotonic()
     try:
-        make_workspace(Workspace.from_environment())
+        _make_until_answered(Workspace.from_environment())
     except KeyError as error:
         say(f"set {error.args[0]} in the environment, or start the platform with `make run`, which does")
         return 1

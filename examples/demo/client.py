@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-# A site that is starting or restarting answers none or one of these; the demo waits for it rather than failing.
-BUSY = frozenset({429, 502, 503, 504})
+# A site that is starting or restarting gives no answer, or one of these and does nothing; the demo waits for it.
+BUSY = frozenset({429, 503})
 ATTEMPTS = 8
 BLOCK = 1024 * 1024
 
@@ -129,14 +129,16 @@ class Client:
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request, repeated while the site can't be reached or says that it is busy.
 
-        A repeated POST may find that its first try came through after all; callers look for what exists beforehand
-        and again when the demo is run again.
+        A POST that may have come through is not repeated: it raises, and the caller looks what is there first.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 response = self._http.request(method, path, **options)
-            except httpx.TransportError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 if attempt == ATTEMPTS:
+                    raise
+            except httpx.TransportError:
+                if method == "POST" or attempt == ATTEMPTS:
                     raise
             else:
                 if response.status_code not in BUSY or attempt == ATTEMPTS:

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from .assets import ensure_asset, ensure_version, version_with
 from .client import ApiError, Client
 from .workspace import TEAM, say
@@ -103,6 +105,8 @@ class _Run:
             if error.status == 409:
                 raise Cancelled from error
             raise
+        except httpx.TransportError:
+            say("the site could not be told; training goes on")
 
     def finish(self, state: str, *, message: str = "") -> None:
         body: dict[str, Any] = {"state": state, "step": self._step}
@@ -110,7 +114,7 @@ class _Run:
             body["message"] = message
         try:
             self._api.patch(self._address, body)
-        except ApiError as error:
+        except (ApiError, httpx.TransportError) as error:
             say(f"the run's end could not be reported: {error}")
 
 
