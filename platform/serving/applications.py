@@ -35,9 +35,9 @@ def _arguments(deployment: Deployment, revision: Revision) -> dict[str, Any]:
         "digest": revision.digest,
         "task": version.asset.task,
         "manifest": [{"path": file.path, "size": file.blob.size, "sha256": file.blob_id} for file in files],
-        "files_url": f"{settings.SITE_URL}/internal/files/",
+        "files_url": f"{settings.INTERNAL_URL}/internal/files/",
         "token": sign(version),
-        "cache_dir": str(settings.DATA / "engine-cache"),
+        "cache_dir": str(settings.ENGINE_CACHE),
         "engine": {name: value for name, value in revision.engine_options.items() if name != OURS},
     }
     if revision.engine == Revision.Engine.VLLM:

@@ -138,9 +138,8 @@ def shut_down_serve() -> None:
 
 
 def serve_address() -> tuple[str, int]:
-    """Where Serve's HTTP proxy shall listen: loopback, unless the operator's RAY_SERVE_URL names another address."""
-    parts = urlsplit(settings.RAY_SERVE_URL)
-    return parts.hostname or "127.0.0.1", parts.port or 80
+    """Where Serve's HTTP proxy shall listen: on loopback, unless the operator says otherwise."""
+    return settings.RAY_SERVE_HOST, urlsplit(settings.RAY_SERVE_URL).port or 80
 
 
 def resources(*, timeout_s: float = READ_TIMEOUT_S) -> Resources:
