@@ -1,0 +1,111 @@
+"""Making prompts and their versions."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import Actor, require
+from accounts.actions import check_name
+from accounts.errors import Conflict, Invalid
+from accounts.models import Team
+from accounts.roles import Permission
+from governance.ledger.actions import Action, record
+from prompts.actions.common import lock_prompt, person, prompt_target, touch, version_target
+from prompts.checks import check_note, check_parameters, check_template, digest
+from prompts.models import Prompt, PromptVersion
+
+MAX_DESCRIPTION = 20_000
+
+
+@transaction.atomic
+def create_prompt(*, team: Team, name: str, description: str = "", by: Actor) -> Prompt:
+    """A new prompt, without versions yet."""
+    require(by, Permission.ASSET_CREATE, team)
+    check_name(name)
+    description = check_note("description", description, MAX_DESCRIPTION)
+    try:
+        with transaction.atomic():
+            prompt = Prompt.objects.create(
+                team=team, name=name, description=description, created_by=person(by), updated_by=person(by)
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"There is a prompt '{team.name}/{name}' already. Use another name, or add a version to that one.",
+            errors={"name": ["This name is taken."]},
+            link=f"/prompts/{team.name}/{name}",
+            code="name_taken",
+        ) from None
+    record(
+        Action.PROMPT_CREATED, by=by, team=team.name, target=prompt_target(prompt), after={"description": description}
+    )
+    return prompt
+
+
+@transaction.atomic
+def update_prompt(*, prompt: Prompt, description: str, by: Actor) -> Prompt:
+    """Change the description. Nothing is recorded when nothing changes."""
+    require(by, Permission.ASSET_EDIT, prompt)
+    description = check_note("description", description, MAX_DESCRIPTION)
+    prompt = lock_prompt(prompt)
+    if prompt.description == description:
+        return prompt
+    before, prompt.description = prompt.description, description
+    prompt.save(update_fields=["description"])
+    touch(prompt, by)
+    record(
+        Action.PROMPT_UPDATED,
+        by=by,
+        team=prompt.team.name,
+        target=prompt_target(prompt),
+        before={"description": before},
+        after={"description": description},
+    )
+    return prompt
+
+
+@transaction.atomic
+def create_version(
+    *,
+    prompt: Prompt,
+    type: str,
+    template: Any,
+    parameters: Any = None,
+    message: str = "",
+    by: Actor,
+) -> PromptVersion:
+    """The next version, immutable from now on. Raises Invalid with line and column for a template that can't be read."""
+    require(by, Permission.ASSET_EDIT, prompt)
+    variables = check_template(type, template)
+    checked = check_parameters(parameters)
+    message = check_note("message", message)
+    prompt = lock_prompt(prompt)
+    latest = prompt.versions.first()
+    if latest is not None and latest.type != type:
+        raise Invalid(
+            "type",
+            f"The versions of {prompt} are of the type '{latest.type}', and callers count on it. "
+            f"Make a new prompt for '{type}'.",
+        )
+    prompt.last_number += 1
+    version = PromptVersion.objects.create(
+        prompt=prompt,
+        number=prompt.last_number,
+        type=type,
+        template=template,
+        parameters=checked,
+        variables=variables,
+        digest=digest(type, template, checked),
+        message=message,
+        created_by=person(by),
+    )
+    touch(prompt, by)
+    record(
+        Action.PROMPT_VERSION_CREATED,
+        by=by,
+        team=prompt.team.name,
+        target=version_target(version),
+        also=[prompt_target(prompt)],
+        after={"number": version.number, "type": type, "digest": version.digest},
+        reason=message,
+    )
+    return version

@@ -1,0 +1,61 @@
+"""Fetching through permission: what the caller may not see is not there."""
+
+from collections.abc import Sequence
+
+from django.db.models import Prefetch, QuerySet
+
+from accounts.access import Actor
+from accounts.errors import NotFound
+from prompts.checks import LATEST
+from prompts.models import Label, Prompt, PromptVersion
+
+
+def list_prompts(by: Actor) -> QuerySet[Prompt]:
+    """The prompts that the actor sees, with what a list shows; three queries for a page, however many there are."""
+    labels = Label.objects.select_related("version").order_by("name")
+    return Prompt.objects.visible_to(by).select_related("team", "updated_by").prefetch_related(
+        Prefetch("labels", queryset=labels)
+    )
+
+
+def get_prompt(by: Actor, team: str, name: str) -> Prompt:
+    """team/name, or NotFound."""
+    prompt = (
+        Prompt.objects.visible_to(by)
+        .select_related("team", "created_by", "updated_by")
+        .filter(team__name=team, name=name)
+        .first()
+    )
+    if prompt is None:
+        raise NotFound(f"There is no prompt '{team}/{name}' that you can see.")
+    return prompt
+
+
+def get_version(prompt: Prompt, number: int) -> PromptVersion:
+    version = prompt.versions.select_related("created_by").filter(number=number).first()
+    if version is None:
+        raise NotFound(f"{prompt} has no version {number}.")
+    version.prompt = prompt
+    return version
+
+
+def resolve_label(by: Actor, team: str, name: str, label: str) -> PromptVersion:
+    """The version that a label points at ('latest': the newest), in one statement. NotFound says which part is missing."""
+    visible = Prompt.objects.visible_to(by).filter(team__name=team, name=name)
+    rows = PromptVersion.objects.select_related("prompt__team", "created_by").filter(prompt__in=visible)
+    version = (rows.order_by("-number") if label == LATEST else rows.filter(labels__name=label)).first()
+    if version is None:
+        prompt = get_prompt(by, team, name)
+        if label == LATEST:
+            raise NotFound(f"{prompt} has no version yet.")
+        raise NotFound(f"{prompt} has no label '{label}'.")
+    return version
+
+
+def labels_of(versions: Sequence[PromptVersion]) -> dict[int, list[str]]:
+    """Label names by version id."""
+    found: dict[int, list[str]] = {}
+    rows = Label.objects.filter(version__in=versions).order_by("name").values_list("version_id", "name")
+    for version_id, name in rows:
+        found.setdefault(version_id, []).append(name)
+    return found

@@ -1,0 +1,168 @@
+"""The shapes of the REST API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from prompts.models import Label, LabelMove, Prompt, PromptVersion
+
+
+class PromptIn(serializers.Serializer[Any]):
+    team = serializers.CharField(help_text="The team's name.")
+    name = serializers.CharField(help_text="Lower-case letters, digits, '.', '_' and '-'.")
+    description = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class PromptPatch(serializers.Serializer[Any]):
+    description = serializers.CharField(allow_blank=True)
+
+
+class PromptOut(serializers.Serializer[Any]):
+    team = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    latest_version = serializers.IntegerField(help_text="0: it has none yet.")
+    labels = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by label.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    updated_by = serializers.CharField()
+    url = serializers.CharField()
+
+
+class VersionIn(serializers.Serializer[Any]):
+    type = serializers.CharField(help_text="text or chat.")
+    template = serializers.JSONField(help_text='text: a string; chat: a list of {"role", "content"}. Jinja syntax.')
+    parameters = serializers.JSONField(required=False, default=dict, help_text="Model parameters, a JSON object.")
+    message = serializers.CharField(required=False, allow_blank=True, default="", help_text="What changed, and why.")
+
+
+class VersionOut(serializers.Serializer[Any]):
+    prompt = serializers.CharField()
+    number = serializers.IntegerField()
+    type = serializers.CharField()
+    template = serializers.JSONField()
+    parameters = serializers.JSONField()
+    variables = serializers.ListField(child=serializers.CharField())
+    digest = serializers.CharField()
+    message = serializers.CharField()
+    labels = serializers.ListField(child=serializers.CharField(), required=False)
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField()
+
+
+class MoveIn(serializers.Serializer[Any]):
+    version = serializers.IntegerField(min_value=1)
+    reason = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class LabelOut(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]  # declared fields are taken off the class
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+    updated_by = serializers.CharField()
+
+
+class MoveOut(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]  # declared fields are taken off the class
+    before = serializers.IntegerField(allow_null=True)
+    after = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    request = serializers.IntegerField(allow_null=True, help_text="The approval request that allowed it.")
+    moved_at = serializers.DateTimeField()
+    moved_by = serializers.CharField()
+
+
+class RenderIn(serializers.Serializer[Any]):
+    variables = serializers.DictField(required=False, default=dict, help_text="A value for each variable.")
+
+
+class RenderOut(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    rendered = serializers.JSONField(help_text="text: a string; chat: a list of messages.")
+    parameters = serializers.JSONField()
+    digest = serializers.CharField()
+
+
+class PieceOut(serializers.Serializer[Any]):
+    op = serializers.CharField(help_text="equal, insert or delete.")
+    text = serializers.CharField()
+
+
+class MessageChangeOut(serializers.Serializer[Any]):
+    op = serializers.CharField(help_text="same, changed, added or removed.")
+    role_before = serializers.CharField(allow_null=True)
+    role_after = serializers.CharField(allow_null=True)
+    number_before = serializers.IntegerField(allow_null=True)
+    number_after = serializers.IntegerField(allow_null=True)
+    pieces = PieceOut(many=True)
+
+
+class KeyChangeOut(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    op = serializers.CharField(help_text="changed, added or removed.")
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class DifferenceOut(serializers.Serializer[Any]):
+    messages = MessageChangeOut(many=True, help_text="A text prompt is one message without a role.")
+    parameters = KeyChangeOut(many=True)
+    variables_added = serializers.ListField(child=serializers.CharField())
+    variables_removed = serializers.ListField(child=serializers.CharField())
+    same = serializers.BooleanField()
+
+
+# Written out by hand, for speed: a serializer's machinery costs more than the query.
+
+
+def show_prompt(prompt: Prompt) -> dict[str, Any]:
+    return {
+        "team": prompt.team.name,
+        "name": prompt.name,
+        "description": prompt.description,
+        "latest_version": prompt.last_number,
+        "labels": {label.name: label.version.number for label in prompt.labels.all()},
+        "created_at": prompt.created_at,
+        "updated_at": prompt.updated_at,
+        "updated_by": prompt.updated_by.email,
+        "url": prompt.get_absolute_url(),
+    }
+
+
+def show_version(version: PromptVersion, labels: list[str] | None = None) -> dict[str, Any]:
+    shown = {
+        "prompt": str(version.prompt),
+        "number": version.number,
+        "type": version.type,
+        "template": version.template,
+        "parameters": version.parameters,
+        "variables": version.variables,
+        "digest": version.digest,
+        "message": version.message,
+        "created_at": version.created_at,
+        "created_by": version.created_by.email,
+    }
+    return shown if labels is None else {**shown, "labels": labels}
+
+
+def show_label(label: Label) -> dict[str, Any]:
+    return {
+        "label": label.name,
+        "version": label.version.number,
+        "digest": label.version.digest,
+        "updated_at": label.updated_at,
+        "updated_by": label.updated_by.email,
+    }
+
+
+def show_move(move: LabelMove) -> dict[str, Any]:
+    return {
+        "label": move.name,
+        "before": move.before.number if move.before else None,
+        "after": move.after.number if move.after else None,
+        "reason": move.reason,
+        "request": move.request_id,
+        "moved_at": move.moved_at,
+        "moved_by": move.moved_by.email,
+    }
