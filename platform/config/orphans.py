@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -31,18 +32,14 @@ def become_subreaper() -> None:
 
 def reap(pid: int) -> None:
     """Collect the exit status of an ended child that nobody waits for."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def kill_group(pid: int) -> None:
     """Kill what is left of the process group of `pid`, which may have ended itself."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def kill_descendants(*, timeout_s: float = 5.0) -> None:
@@ -85,10 +82,8 @@ def _marked(data: Path) -> list[psutil.Process]:
 
 def _kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
-        try:
+        with contextlib.suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            pass
 
 
 class InstanceLock:

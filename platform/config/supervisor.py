@@ -5,6 +5,7 @@ Everything that starts a process happens on the main thread (see Command.popen);
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -242,10 +243,8 @@ class Supervisor:
     def _stop_together(self, children: list[Child]) -> None:
         for child in children:
             assert child.state.process is not None
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(child.state.process.pid, child.command.stop_signal)
-            except ProcessLookupError:
-                pass
         deadline = time.monotonic() + GRACE_S
         for child in children:
             process = child.state.process

@@ -23,6 +23,7 @@ from config.orphans import AlreadyRunning, InstanceLock, kill_leftovers
 from config.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - to be told apart from an address, only if the user asks for it
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Instance:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.data = options.data
-        self.local_host = "127.0.0.1" if options.host in {"0.0.0.0", "::", ""} else options.host
+        self.local_host = "127.0.0.1" if options.host in EVERYWHERE else options.host
         self.site_url = os.environ.get("SITE_URL") or f"http://{self.local_host}:{options.port}"
         self.gateway_url = os.environ.get("GATEWAY_URL") or f"http://{self.local_host}:{options.port + 1}"
         self.secrets = secrets.load_or_create(self.data)
@@ -95,13 +96,13 @@ class Instance:
             children.append(Child("redis", broker.command, ready=broker.ready, prepare=broker.prepare))
         children.append(
             Child(
-                "migrate", self._owner("migrate", "--database", "owner", "--no-input"), after=("postgres",), once=True,
+                "migrate", self._owner("migrate", "--database", "owner", "--no-input", "--skip-checks"), after=("postgres",), once=True,
                 needed=self._migrations_pending, then=self._note_migrated,
             )
         )  # fmt: skip
         children.append(
             Child(
-                "bootstrap", self._manage("bootstrap"), after=("migrate", "redis"), once=True, stdout=self.bootstrap_file,
+                "bootstrap", self._manage("bootstrap", "--skip-checks"), after=("migrate", "redis"), once=True, stdout=self.bootstrap_file,
                 needed=lambda: not self.administrator_file.exists(), then=self._keep_administrator,
             )
         )  # fmt: skip
@@ -215,7 +216,7 @@ def migrations_fingerprint() -> str:
 
 
 def _granian(interface: str, options: Options, port: int, target: str, *, workers: int, threads: int) -> Command:
-    argv = (
+    argv: tuple[str, ...] = (
         sys.executable, "-m", "granian", "--interface", interface, "--host", options.host, "--port", str(port),
         "--workers", str(workers), "--respawn-failed-workers", "--workers-kill-timeout", "5",
         "--no-ws", "--log-level", "warning",

@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
         drop_to(int(uid), int(gid))
     # Last, since a change of user clears the request.
     die_with_parent(int(parent), int(death_signal))
-    os.execvp(program[0], program)
+    os.execvp(program[0], program)  # noqa: S606 - becoming it is the point
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def choose(data: Path, names: Iterable[str], *, avoid: Iterable[int] = ()) -> di
 def _fresh(used: set[int]) -> int:
     # At random, so that two instances that start together hardly ever choose the same one.
     for _attempt in range(1000):
-        port = random.randrange(LOWEST, HIGHEST)
+        port = random.randrange(LOWEST, HIGHEST)  # noqa: S311 - a port is no secret
         if port not in used and is_free(port):
             return port
     raise PortTaken(f"No free port found on 127.0.0.1 between {LOWEST} and {HIGHEST}.")

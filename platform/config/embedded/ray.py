@@ -126,9 +126,7 @@ class Ray:
         """Whether the dashboard answers to our token and knows Serve's REST API."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["ray-dashboard"], timeout=5)
         try:
-            connection.request(
-                "GET", "/api/serve/applications/", headers={"Authorization": f"Bearer {self.token}"}
-            )
+            connection.request("GET", "/api/serve/applications/", headers={"Authorization": f"Bearer {self.token}"})
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False

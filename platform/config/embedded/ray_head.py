@@ -10,12 +10,14 @@ file run as a script: a watcher that imports nothing but the standard library.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import signal
 import sys
 import time
+from typing import Any
 
 # NodeHead feeds the list of nodes, ServeHead is the REST door that we deploy through, StateHead has the logs.
 DASHBOARD_MODULES = "NodeHead,ServeHead,StateHead"
@@ -24,10 +26,8 @@ OTHERS_GRACE_S = 1.5
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def start(settings: dict[str, object]) -> dict[str, int]:
+def start(settings: dict[str, Any]) -> dict[str, int]:
     """Start gcs_server, dashboard and raylet (which starts its agents); returns their process numbers by name."""
-    from typing import Any
-
     import ray._private.services as services
     from ray._private.node import Node
     from ray._private.parameter import RayParams
@@ -58,7 +58,7 @@ def watch(processes: dict[str, int]) -> int:
         _reap(alive)
         time.sleep(0.2)
     for name in set(processes) - set(alive):
-        print(f"Ray's {name} has ended; the node is stopped.", flush=True)
+        sys.stdout.write(f"Ray's {name} has ended; the node is stopped.\n")
     # The raylet first, and alone: it ends the workers and takes its leave of the others.
     for names, grace_s in (({"raylet"}, RAYLET_GRACE_S), (set(alive) - {"raylet"}, OTHERS_GRACE_S)):
         _send(signal.SIGTERM, [pid for name, pid in alive.items() if name in names])
@@ -75,10 +75,8 @@ def watch(processes: dict[str, int]) -> int:
 
 def _send(number: int, pids: list[int]) -> None:
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _reap(alive: dict[str, int]) -> None:
@@ -115,7 +113,7 @@ def main() -> None:
     if verb == "start":
         processes = start(json.loads(text))
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, "watch", json.dumps(processes)])
+        os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, "watch", json.dumps(processes)])  # noqa: S606 - the same
     sys.exit(watch(json.loads(text)))
 
 
