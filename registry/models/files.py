@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
+from accounts.models import User
 from registry.models.versions import Version
 
 
@@ -28,6 +29,8 @@ class File(models.Model):
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="files")
     path = models.CharField(max_length=500)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="files")
+    added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["path"]

@@ -32,6 +32,8 @@ class Version(models.Model):
     # What the files say of themselves (architecture, parameters, rows), read at registration; the card's front matter.
     facts = models.JSONField(default=dict)
     card = models.TextField(blank=True)  # README.md, kept here for pages and checks; its bytes are in the manifest
+    # Datasets: where every n-th row begins in each file, so that a page of rows deep inside is found at once.
+    row_index = models.JSONField(default=dict)
     size = models.BigIntegerField(default=0)  # bytes of all files
     source_run_id = models.BigIntegerField(
         null=True, blank=True
@@ -45,6 +47,7 @@ class Version(models.Model):
 
     class Meta:
         ordering = ["-number"]
+        indexes = [models.Index(fields=["digest"], name="version_by_digest")]
         constraints = [
             models.UniqueConstraint(fields=["asset", "number"], name="version_number_is_unique"),
             models.CheckConstraint(

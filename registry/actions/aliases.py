@@ -1,0 +1,174 @@
+"""Moving aliases. A protected one moves only where governance allows it, whichever door asks."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.access import Actor, require
+from accounts.actions import check_name
+from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
+from accounts.roles import Permission
+from governance import gate
+from governance.actions import open_request
+from governance.ledger.actions import Action, Target, record
+from governance.models import ApprovalRequest
+from governance.moves import Move, Pointer
+from registry.actions.common import asset_target, lock_asset, person, touch, version_target
+from registry.models import Alias, AliasMove, Asset, Version
+
+RESERVED = frozenset({"latest"})
+MAX_REASON = 2_000
+
+
+@transaction.atomic
+def move_alias(*, asset: Asset, name: str, version: Version, reason: str = "", by: Actor) -> Alias:
+    """Let an alias point at a registered version. Raises ApprovalRequired for a protected one. Twice is once."""
+    require(by, Permission.ALIAS_MOVE, asset)
+    check_alias(name)
+    return _move(asset=asset, name=name, version=version, reason=_checked(reason), request=None, by=by)
+
+
+@transaction.atomic
+def apply_request(*, request: ApprovalRequest, by: Actor) -> Alias:
+    """Carry out an approved request, in the transaction of the review that decided it. What `by` may do was checked there;
+    whether the approval covers exactly these bytes is checked by the gate."""
+    asset = Asset.objects.filter(pk=request.asset_id, kind=request.kind).first()
+    version = Version.objects.filter(pk=request.version_id, asset=asset).first() if asset else None
+    if asset is None or version is None or version.digest != request.digest:
+        raise Conflict("The version that was approved is not there any more with the same bytes.")
+    return _move(asset=asset, name=request.slot, version=version, reason=request.reason, request=request, by=by)
+
+
+def _move(
+    *, asset: Asset, name: str, version: Version, reason: str, request: ApprovalRequest | None, by: Actor
+) -> Alias:
+    asset = lock_asset(asset)
+    version = _registered(asset, version)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
+    if alias and alias.version_id == version.pk and request is None:
+        return alias
+    move = describe_move(asset, name, version, alias)
+    gate.require_move(move, request=request)
+    before = alias.version if alias else None
+    if alias is None:
+        alias = Alias(asset=asset, name=name)
+    alias.version, alias.updated_at, alias.updated_by = version, timezone.now(), person(by)
+    alias.save()
+    _note(alias, before, version, reason, request, by)
+    return alias
+
+
+def _note(
+    alias: Alias, before: Version | None, after: Version | None, reason: str, request: ApprovalRequest | None, by: Actor
+) -> None:
+    """The move's history row, the asset's last change and the ledger event."""
+    asset = alias.asset
+    AliasMove.objects.create(
+        asset=asset,
+        name=alias.name,
+        before=before,
+        after=after,
+        request_id=request.pk if request else None,
+        reason=reason,
+        moved_by=person(by),
+    )
+    touch(asset, by)
+    also = [asset_target(asset)]
+    for version in (before, after):
+        if version is not None:
+            version.asset = asset
+            also.append(version_target(version))
+    if request is not None:
+        also.append(Target("request", request.pk, str(request), request.digest))
+    record(
+        Action.ALIAS_MOVED if after else Action.ALIAS_REMOVED,
+        by=by,
+        team=asset.team.name,
+        target=Target("alias", alias.pk, f"{asset}@{alias.name}", after.digest if after else ""),
+        also=also,
+        before={"version": before.number, "digest": before.digest} if before else None,
+        after={"version": after.number, "digest": after.digest} if after else None,
+        reason=reason,
+    )
+
+
+@transaction.atomic
+def remove_alias(*, asset: Asset, name: str, reason: str = "", by: Actor) -> None:
+    """Take an alias away; its history stays. A protected one can only be moved on, by an approval."""
+    require(by, Permission.ALIAS_MOVE, asset)
+    reason = _checked(reason)
+    asset = lock_asset(asset)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
+    if alias is None:
+        raise NotFound(f"{asset} has no alias '{name}'.")
+    if gate.is_protected(asset.team, asset.kind, str(asset), name):
+        raise ApprovalRequired(
+            f"'{name}' of {asset} is protected, so it can't be removed. Ask for another version to take its place.",
+            link=f"/requests/new?kind={asset.kind}&asset={asset}&alias={name}",
+        )
+    alias.asset = asset
+    _note(alias, alias.version, None, reason, None, by)
+    alias.delete()
+
+
+@transaction.atomic
+def request_move(*, version: Version, slot: str, reason: str = "", by: Actor) -> ApprovalRequest:
+    """Ask for a protected alias to move to a registered version."""
+    require(by, Permission.REQUEST_CREATE, version.asset)
+    check_alias(slot)
+    asset = lock_asset(version.asset)
+    version = _registered(asset, version)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=slot).first()
+    return open_request(move=describe_move(asset, slot, version, alias), reason=_checked(reason), by=by)
+
+
+def describe_move(asset: Asset, slot: str, version: Version, alias: Alias | None) -> Move:
+    """The move in governance's terms. `alias`: where the slot points now."""
+    now = alias.version if alias else None
+    return Move(
+        team=asset.team,
+        kind=asset.kind,
+        asset_id=asset.pk,
+        asset_label=str(asset),
+        version_id=version.pk,
+        version_number=version.number,
+        digest=version.digest,
+        slot=slot,
+        author_ids=authors_of(version),
+        previous=Pointer(now.pk, now.number, now.digest) if now else None,
+    )
+
+
+def authors_of(version: Version) -> list[int]:
+    """Everybody who had a hand in a version: who made it, who put files in, who registered it. None of them reviews it."""
+    ids = set(version.files.order_by().values_list("added_by_id", flat=True).distinct()) | {version.created_by_id}
+    if version.registered_by_id:
+        ids.add(version.registered_by_id)
+    return sorted(ids)
+
+
+def check_alias(name: str, field: str = "alias") -> None:
+    """Raise Invalid for what can't be an alias."""
+    check_name(name, field)
+    if name in RESERVED:
+        raise Invalid(field, f"'{name}' is reserved. Use another name, for example 'candidate'.")
+    if name.isdecimal():
+        raise Invalid(field, "An alias of digits only would look like a version's number. Add a letter.")
+
+
+def _registered(asset: Asset, version: Version) -> Version:
+    found = Version.objects.filter(pk=version.pk, asset=asset).first()
+    if found is None:
+        raise Invalid("version", f"This is not a version of {asset}.")
+    if not found.is_registered:
+        raise Invalid(
+            "version", f"Version {found.number} is a draft. Register it first; then an alias can point at it."
+        )
+    found.asset = asset
+    return found
+
+
+def _checked(reason: str) -> str:
+    reason = reason.strip()
+    if len(reason) > MAX_REASON or "\0" in reason:
+        raise Invalid("reason", f"Use at most {MAX_REASON} characters of text.")
+    return reason

@@ -1,0 +1,85 @@
+"""Making and describing models and datasets."""
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import Actor, require
+from accounts.actions import check_name
+from accounts.errors import Conflict, Invalid
+from accounts.models import Team
+from accounts.roles import Permission
+from governance.ledger.actions import Action, record
+from registry.actions.common import asset_target, lock_asset, person, touch
+from registry.models import Asset
+
+MAX_DESCRIPTION = 20_000
+
+
+@transaction.atomic
+def create_asset(*, team: Team, kind: str, name: str, description: str = "", task: str = "", by: Actor) -> Asset:
+    """A new model (with what it is for, `task`) or dataset, without versions yet."""
+    require(by, Permission.ASSET_CREATE, team)
+    check_name(name)
+    if kind not in Asset.Kind.values:
+        raise Invalid("kind", f"Use one of {', '.join(Asset.Kind.values)}.")
+    _check_texts(kind, description, task)
+    try:
+        with transaction.atomic():
+            asset = Asset.objects.create(
+                team=team,
+                kind=kind,
+                name=name,
+                description=description.strip(),
+                task=task,
+                created_by=person(by),
+                updated_by=person(by),
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"There is a {kind} '{team.name}/{name}' already. Use another name, or add a version to that one.",
+            errors={"name": ["This name is taken."]},
+            link=f"/{kind}s/{team.name}/{name}",
+            code="name_taken",
+        ) from None
+    record(
+        Action.ASSET_CREATED,
+        by=by,
+        team=team.name,
+        target=asset_target(asset),
+        after={"kind": kind, "description": asset.description, "task": task},
+    )
+    return asset
+
+
+@transaction.atomic
+def update_asset(*, asset: Asset, description: str | None = None, task: str | None = None, by: Actor) -> Asset:
+    """Change the description or the task; what is left out (None) stays. Nothing is recorded when nothing changes."""
+    require(by, Permission.ASSET_EDIT, asset)
+    asset = lock_asset(asset)
+    wanted = {
+        "description": asset.description if description is None else description.strip(),
+        "task": asset.task if task is None else task,
+    }
+    _check_texts(asset.kind, wanted["description"], wanted["task"])
+    changed = {field: value for field, value in wanted.items() if value != getattr(asset, field)}
+    if not changed:
+        return asset
+    before = {field: getattr(asset, field) for field in changed}
+    for field, value in changed.items():
+        setattr(asset, field, value)
+    asset.save(update_fields=list(changed))
+    touch(asset, by)
+    record(Action.ASSET_UPDATED, by=by, team=asset.team.name, target=asset_target(asset), before=before, after=changed)
+    return asset
+
+
+def _check_texts(kind: str, description: str, task: str) -> None:
+    if len(description) > MAX_DESCRIPTION:
+        raise Invalid(
+            "description", f"At most {MAX_DESCRIPTION} characters; longer texts belong in the card (README.md)."
+        )
+    if "\0" in description:
+        raise Invalid("description", "The text has a NUL character in it.")
+    if kind == Asset.Kind.MODEL and task not in Asset.Task.values:
+        raise Invalid("task", f"Say what the model does: one of {', '.join(Asset.Task.values)}.")
+    if kind == Asset.Kind.DATASET and task:
+        raise Invalid("task", "Only models have a task. Leave it out.")

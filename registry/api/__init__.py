@@ -1,0 +1,1 @@
+"""REST of models and datasets, by resource."""

@@ -1,0 +1,71 @@
+"""Aliases and their history."""
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.rest import page_response
+from registry import actions, reads
+from registry.api.base import PAGE, PROBLEMS, RegistryView
+from registry.hot import json_answer
+from registry.representations import alias_json, move_json
+from registry.serializers import AliasIn, AliasMoveOut, AliasOut, AliasRemoval, page_of
+
+
+class Aliases(RegistryView):
+    operations = {"get": "alias_list"}
+
+    @extend_schema(
+        summary="List aliases by name", parameters=PAGE, responses={200: page_of(AliasOut), 404: PROBLEMS[404]}
+    )
+    def get(self, request: Request, kind: str, team: str, name: str) -> Response:
+        asset = self.asset(kind, team, name)
+        rows = asset.aliases.select_related("updated_by", "version", "version__created_by", "version__registered_by")
+        return page_response(request, rows, order=["name"], show=lambda alias: alias_json(alias, asset))
+
+
+class AliasDetail(RegistryView):
+    operations = {"get": "alias_read", "put": "alias_move", "delete": "alias_remove"}
+
+    @extend_schema(
+        summary="The version that an alias points at",
+        description="One quick request, with an ETag; `If-None-Match` is answered by 304.",
+        responses={200: AliasOut, 404: PROBLEMS[404]},
+    )
+    def get(self, request: Request, kind: str, team: str, name: str, alias: str) -> HttpResponse:
+        asset = self.asset(kind, team, name)
+        return json_answer(request._request, alias_json(reads.get_alias(asset, alias), asset))
+
+    @extend_schema(
+        summary="Move an alias",
+        description="To a registered version. A protected alias (production, or what a policy names) answers 403 with a link: ask for an approval instead.",
+        request=AliasIn,
+        responses={200: AliasOut, **PROBLEMS},
+    )
+    def put(self, request: Request, kind: str, team: str, name: str, alias: str) -> Response:
+        asset = self.asset(kind, team, name)
+        given = self.read(AliasIn)
+        version = reads.get_version(self.by, asset, given["version"])
+        actions.move_alias(asset=asset, name=alias, version=version, reason=given["reason"], by=self.by)
+        return Response(alias_json(reads.get_alias(asset, alias), asset))
+
+    @extend_schema(summary="Remove an alias", request=AliasRemoval, responses={204: None, **PROBLEMS})
+    def delete(self, request: Request, kind: str, team: str, name: str, alias: str) -> Response:
+        asset = self.asset(kind, team, name)
+        reason = self.read(AliasRemoval)["reason"] if request.META.get("CONTENT_LENGTH", "") not in ("", "0") else ""
+        actions.remove_alias(asset=asset, name=alias, reason=reason, by=self.by)
+        return Response(status=204)
+
+
+class AliasHistory(RegistryView):
+    operations = {"get": "alias_history"}
+
+    @extend_schema(
+        summary="Every move of an alias, newest first",
+        parameters=PAGE,
+        responses={200: page_of(AliasMoveOut), 404: PROBLEMS[404]},
+    )
+    def get(self, request: Request, kind: str, team: str, name: str, alias: str) -> Response:
+        rows = reads.history_of(self.asset(kind, team, name), alias)
+        return page_response(request, rows, order=["-id"], show=move_json)

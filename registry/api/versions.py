@@ -1,0 +1,92 @@
+"""Versions, and the rows of datasets."""
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.errors import Invalid
+from accounts.rest import Cursor, page_arguments, page_response
+from registry import actions, datasets
+from registry.api.base import PAGE, PROBLEMS, RegistryView
+from registry.hot import json_answer
+from registry.representations import version_json
+from registry.serializers import RowsOut, VersionIn, VersionOut, page_of
+
+
+class Versions(RegistryView):
+    operations = {"get": "version_list", "post": "version_create"}
+
+    @extend_schema(
+        summary="List versions, newest first", parameters=PAGE, responses={200: page_of(VersionOut), 404: PROBLEMS[404]}
+    )
+    def get(self, request: Request, kind: str, team: str, name: str) -> Response:
+        asset = self.asset(kind, team, name)
+        rows = asset.versions.select_related("asset__team", "created_by", "registered_by")
+        return page_response(request, rows, order=["-number"], show=version_json)
+
+    @extend_schema(
+        summary="Begin a version",
+        description="A draft with the next number. Put files into it, then register it.",
+        request=VersionIn,
+        responses={201: VersionOut, **PROBLEMS},
+    )
+    def post(self, request: Request, kind: str, team: str, name: str) -> Response:
+        asset = self.asset(kind, team, name)
+        given = self.read(VersionIn)
+        version = actions.create_version(
+            asset=asset, message=given["message"], source_run_id=given["source_run"], by=self.by
+        )
+        return Response(version_json(version), status=201, headers={"Location": f"/api/v1{version.get_absolute_url()}"})
+
+
+class VersionDetail(RegistryView):
+    operations = {"get": "version_read", "delete": "version_discard"}
+
+    @extend_schema(
+        summary="Read a version",
+        description="With an ETag; `If-None-Match` is answered by 304.",
+        responses={200: VersionOut, 404: PROBLEMS[404]},
+    )
+    def get(self, request: Request, kind: str, team: str, name: str, number: int) -> HttpResponse:
+        return json_answer(request._request, version_json(self.version(kind, team, name, number)))
+
+    @extend_schema(summary="Discard a draft", request=None, responses={204: None, **PROBLEMS})
+    def delete(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        actions.discard_version(version=self.version(kind, team, name, number), by=self.by)
+        return Response(status=204)
+
+
+class Register(RegistryView):
+    operations = {"post": "version_register"}
+
+    @extend_schema(
+        summary="Register a version",
+        description="Checks the files, fixes the manifest and its digest for ever. A file that does not hold what it should is named.",
+        request=None,
+        responses={200: VersionOut, **PROBLEMS},
+    )
+    def post(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        version = self.version(kind, team, name, number)
+        return Response(version_json(actions.register_version(version=version, by=self.by)))
+
+
+class Rows(RegistryView):
+    operations = {"get": "rows"}
+
+    @extend_schema(
+        summary="Rows of a registered dataset version",
+        description="The rows of its .jsonl and .csv files, in the order of paths and lines.",
+        parameters=PAGE,
+        responses={200: RowsOut, 404: PROBLEMS[404], 409: PROBLEMS[409]},
+    )
+    def get(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        version = self.version(kind, team, name, number)
+        cursor, limit = page_arguments(request)
+        start = Cursor.read(cursor, 1)[0] if cursor else 0
+        if not isinstance(start, int) or start < 0:
+            raise Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
+        rows = list(datasets.rows(version, start, limit))
+        total = datasets.count(version)
+        following = Cursor.write([start + limit]) if start + limit < total else None
+        return Response({"results": rows, "next": following, "total": total})

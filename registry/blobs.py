@@ -1,0 +1,39 @@
+"""Blobs between disk and database. Whoever places or deletes the bytes of one hash holds that hash's lock until its
+transaction ends, so that an upload and the sweeper can never pass each other."""
+
+from django.db import connection, transaction
+
+from registry import storage
+from registry.models import Blob, File
+
+
+def lock(sha256: str) -> None:
+    """Hold this hash until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(bytes.fromhex(sha256)[:8], signed=True)])
+
+
+def claim(incoming: storage.Incoming) -> Blob:
+    """Place received bytes under their hash and return their row. Called inside the transaction that refers to it."""
+    lock(incoming.sha256)
+    blob, _ = Blob.objects.get_or_create(sha256=incoming.sha256, defaults={"size": incoming.size})
+    incoming.place()
+    return blob
+
+
+def release(sha256: str) -> bool:
+    """Delete a blob that no version refers to; False when one does. Safe to call at any time, and twice."""
+    with transaction.atomic():
+        lock(sha256)
+        if File.objects.filter(blob_id=sha256).exists():
+            return False
+        Blob.objects.filter(pk=sha256).delete()
+        # Before the commit, while the lock is held: a row without bytes is mended by the next upload, bytes that an
+        # upload has just placed could not be.
+        storage.delete(sha256)
+    return True
+
+
+def release_after_commit(sha256: str) -> None:
+    """Have a blob deleted, if nothing else refers to it, once the present transaction is committed."""
+    transaction.on_commit(lambda: release(sha256), robust=True)

@@ -1,0 +1,36 @@
+"""Looking into the files of a version before it is registered: are they whole, and what do they say of themselves?"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts.errors import Invalid
+from registry.inspection import cards, datasets, models
+from registry.inspection.manifest import Manifest
+from registry.models import Asset
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found: facts for pages and API, the card's text, what the card lacks, where rows begin."""
+
+    facts: dict[str, Any]
+    card: str
+    missing_in_card: list[str]
+    row_index: dict[str, Any] = field(default_factory=dict)
+
+
+def inspect(asset: Asset, manifest: list[dict[str, Any]]) -> Inspection:
+    """Check the files of a manifest; raises Invalid naming the file and what to do about it."""
+    files = Manifest(manifest)
+    if not files:
+        raise Invalid("files", "This version has no files yet. Upload some, then register it.", code="version_is_empty")
+    card = cards.read(files)
+    row_index: dict[str, Any] = {}
+    if asset.kind == Asset.Kind.MODEL:
+        facts = models.check(files, asset.task)
+    else:
+        facts, row_index = datasets.check(files)
+    facts["files"] = len(files)
+    if card.front_matter:
+        facts["card"] = card.front_matter
+    return Inspection(facts, card.text, cards.missing(card, asset.kind), row_index)

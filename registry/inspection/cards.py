@@ -1,0 +1,139 @@
+"""The card of a version: README.md, with what it must say before something goes to production."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import yaml
+
+from accounts.errors import Invalid
+from registry.inspection.manifest import Manifest
+from registry.paths import CARD
+
+MAX_CARD_BYTES = 1 << 20
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+# What a card needs -> how the heading over it may begin.
+_SECTIONS = {
+    "intended use": ("intended use", "uses", "use cases"),
+    "limits": ("limits", "limitations", "bias, risks", "risks"),
+    "training data": ("training data", "training", "data"),
+    "licence": ("licence", "license", "licensing"),
+}
+_FRONT_MATTER = {"licence": ("license", "licence"), "training data": ("datasets",)}
+NEEDED = {
+    "model": ("intended use", "limits", "training data", "licence"),
+    "dataset": ("intended use", "limits", "licence"),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """The whole text, its front matter and the text below each heading (lower case)."""
+
+    text: str = ""
+    front_matter: dict[str, Any] = field(default_factory=dict)
+    sections: dict[str, str] = field(default_factory=dict)
+
+
+def read(files: Manifest) -> Card:
+    """The card, empty where there is none; Invalid when its front matter is not YAML."""
+    if CARD not in files:
+        return Card()
+    text = files.text(CARD, MAX_CARD_BYTES).replace("\0", "")
+    return parse(text)
+
+
+def parse(text: str) -> Card:
+    lines = text.splitlines()
+    front: dict[str, Any] = {}
+    if lines and lines[0].rstrip() == "---":
+        end = next((index for index, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
+        if end is None:
+            raise Invalid("files", f"{CARD}: the front matter that begins in line 1 has no closing '---'.")
+        front = _yaml("\n".join(lines[1:end]))
+        lines = lines[end + 1 :]
+    return Card(text, front, _sections(lines))
+
+
+def body(text: str) -> str:
+    """The card without its front matter, for showing."""
+    lines = text.splitlines()
+    if lines and lines[0].rstrip() == "---":
+        end = next((index for index, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
+        if end is not None:
+            return "\n".join(lines[end + 1 :])
+    return text
+
+
+def missing(card: Card, kind: str) -> list[str]:
+    """What the card should say and doesn't, in the order of NEEDED."""
+    return [need for need in NEEDED[kind] if not _says(card, need)]
+
+
+def _says(card: Card, need: str) -> bool:
+    if any(card.front_matter.get(key) for key in _FRONT_MATTER.get(need, ())):
+        return True
+    return any(
+        heading.startswith(beginning) and text.strip()
+        for heading, text in card.sections.items()
+        for beginning in _SECTIONS[need]
+    )
+
+
+def _sections(lines: list[str]) -> dict[str, str]:
+    """The text under each heading, that of the headings below it included."""
+    found: dict[str, list[str]] = {}
+    open_headings: list[tuple[int, str]] = []
+    fenced = False
+    for line in lines:
+        if _FENCE.match(line):
+            fenced = not fenced
+        match = None if fenced else _HEADING.match(line)
+        if match is None:
+            for _, heading in open_headings:
+                found[heading].append(line)
+            continue
+        level = len(line) - len(line.lstrip("#"))
+        open_headings = [(depth, heading) for depth, heading in open_headings if depth < level]
+        heading = match.group(1).strip().lower()
+        found.setdefault(heading, [])
+        open_headings.append((level, heading))
+    return {heading: "\n".join(texts) for heading, texts in found.items()}
+
+
+def _yaml(text: str) -> dict[str, Any]:
+    # Aliases can make a few lines stand for gigabytes; a card has no use for them.
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+            raise Invalid("files", f"{CARD}: the front matter uses YAML aliases (*name). Write the values out.")
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 2}, column {mark.column + 1}" if mark else ""
+        what = getattr(error, "problem", None) or "it can't be read"
+        raise Invalid("files", f"{CARD}{where}: the front matter is not YAML ({what}).") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Invalid("files", f"{CARD}: the front matter is not a list of 'name: value' lines.")
+    return {str(key)[:100]: _plain(item) for key, item in value.items()}
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | set | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return str(value)
+    return value

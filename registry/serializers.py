@@ -1,0 +1,141 @@
+"""The bodies that the REST API takes and gives, as the OpenAPI document describes them."""
+
+from rest_framework import serializers
+
+from registry.models import Asset, Version
+
+
+class _In(serializers.Serializer[dict[str, object]]):
+    pass
+
+
+class AssetIn(_In):
+    team = serializers.CharField(max_length=96, help_text="The team's name.")
+    name = serializers.CharField(
+        max_length=200, help_text="Lower-case letters, digits, '.', '_' and '-'; it stands in addresses: team/name."
+    )
+    description = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="What it is, in a line or two."
+    )
+    task = serializers.ChoiceField(
+        Asset.Task.choices, required=False, allow_blank=True, default="", help_text="Models only, and needed there."
+    )
+
+
+class AssetPatch(_In):
+    description = serializers.CharField(required=False, allow_blank=True, help_text="What it is, in a line or two.")
+    task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
+
+
+class VersionIn(_In):
+    message = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What is new, in a line or two (at most 2000 characters).",
+    )
+    source_run = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="Id of the run that made the files.",
+    )
+
+
+class AliasIn(_In):
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="Number of a registered version.")
+    reason = serializers.CharField(required=False, allow_blank=True, default="", help_text="Why; kept in the history.")
+
+
+class AliasRemoval(_In):
+    reason = serializers.CharField(required=False, allow_blank=True, default="", help_text="Why; kept in the history.")
+
+
+class AssetOut(_In):
+    team = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(Asset.Kind.choices)
+    description = serializers.CharField()
+    task = serializers.ChoiceField(Asset.Task.choices, allow_null=True)
+    latest_version = serializers.IntegerField(allow_null=True, help_text="Highest number, drafts included.")
+    aliases = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by alias.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="Last change to it, its versions, files or aliases.")
+    updated_by = serializers.EmailField()
+
+
+class VersionOut(_In):
+    asset = serializers.CharField(help_text="team/name")
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(Version.State.choices)
+    digest = serializers.CharField(
+        allow_null=True, help_text="'sha256:…' over the canonical manifest; null for a draft."
+    )
+    message = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes of all files.")
+    facts = serializers.DictField(
+        help_text="What the files say of themselves: architecture, parameters, rows, the card's front matter."
+    )
+    source_run = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    created_by = serializers.EmailField()
+    registered_at = serializers.DateTimeField(allow_null=True)
+    registered_by = serializers.EmailField(allow_null=True)
+
+
+class FileOut(_In):
+    path = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+    sha256 = serializers.CharField(help_text="64 hexadecimal digits.")
+
+
+class AliasOut(_In):
+    alias = serializers.CharField()
+    number = serializers.IntegerField()
+    digest = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+    updated_by = serializers.EmailField()
+    version = VersionOut()
+
+
+class AliasMoveOut(_In):
+    alias = serializers.CharField()
+    before = serializers.IntegerField(allow_null=True, help_text="Version number; null: the alias was new.")
+    after = serializers.IntegerField(allow_null=True, help_text="Version number; null: the alias was removed.")
+    request = serializers.IntegerField(allow_null=True, help_text="The approved request, where one was needed.")
+    reason = serializers.CharField()
+    moved_at = serializers.DateTimeField()
+    moved_by = serializers.EmailField()
+
+
+class RowsOut(_In):
+    results = serializers.ListField(child=serializers.DictField())
+    next = serializers.CharField(allow_null=True, help_text="Cursor of the next page.")
+    total = serializers.IntegerField(help_text="Rows in this version.")
+
+
+class ProblemOut(_In):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field, which the metaclass takes out of the class
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
+
+
+def page_of(item: type[_In]) -> type[_In]:
+    """The schema of a keyset page of these."""
+    name = f"{item.__name__.removesuffix('Out')}Page"
+    return type(
+        name,
+        (_In,),
+        {
+            "results": item(many=True),
+            "next": serializers.CharField(allow_null=True, help_text="Cursor of the next page; null on the last."),
+        },
+    )

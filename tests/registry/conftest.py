@@ -1,0 +1,102 @@
+"""A small model that passes registration, and shortcuts to registered versions."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+CARD = """---
+license: apache-2.0
+---
+# Dates
+
+## Intended use
+Turning dates into ISO 8601.
+
+## Limits
+English only.
+
+## Training data
+Generated pairs.
+"""
+
+
+def safetensors(tensors: dict[str, list[int]] | None = None, *, dtype: str = "F32", width: int = 4) -> bytes:
+    """The bytes of a safetensors file with zeros in these shapes."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name, shape in (tensors or {"weight": [4, 8]}).items():
+        length = width
+        for n in shape:
+            length *= n
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + length]}
+        offset += length
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(offset)
+
+
+def model_files(**changes: bytes | None) -> dict[str, bytes]:
+    files: dict[str, bytes | None] = {
+        "config.json": json.dumps(
+            {
+                "architectures": ["LlamaForCausalLM"],
+                "model_type": "llama",
+                "max_position_embeddings": 64,
+                "vocab_size": 100,
+            }
+        ).encode(),
+        "model.safetensors": safetensors(),
+        "tokenizer.json": b"{}",
+        "tokenizer_config.json": b'{"chat_template": "{{ messages }}"}',
+        "README.md": CARD.encode(),
+        **changes,
+    }
+    return {path: content for path, content in files.items() if content is not None}
+
+
+@pytest.fixture
+def storage_root(settings: Any, tmp_path: Any) -> Any:
+    settings.STORAGE = tmp_path / "storage"
+    return settings.STORAGE
+
+
+@pytest.fixture
+def make_asset(cast: Any, actor: Any, storage_root: Any) -> Any:
+    """make_asset(name, kind=…) -> an Asset of acme, made by Alice."""
+    from registry import actions
+
+    def make(name: str = "dates", kind: str = "model", **fields: Any) -> Any:
+        if kind == "model":
+            fields.setdefault("task", "text-generation")
+        return actions.create_asset(team=cast.team, kind=kind, name=name, by=actor(cast.alice), **fields)
+
+    return make
+
+
+@pytest.fixture
+def make_draft(cast: Any, actor: Any) -> Any:
+    """make_draft(asset, files) -> a draft with these files, by Alice."""
+    from registry import actions
+
+    def make(asset: Any, files: dict[str, bytes] | None = None) -> Any:
+        by = actor(cast.alice)
+        version = actions.create_version(asset=asset, message="made in a test", by=by)
+        if files is None:
+            files = model_files() if asset.kind == "model" else {"rows.jsonl": b'{"input": "a", "expected": "b"}\n'}
+        for path, content in files.items():
+            actions.add_file(version=version, path=path, stream=io.BytesIO(content), by=by)
+        return version
+
+    return make
+
+
+@pytest.fixture
+def make_version(make_draft: Any, cast: Any, actor: Any) -> Any:
+    """make_version(asset, files) -> a registered version."""
+    from registry import actions
+
+    def make(asset: Any, files: dict[str, bytes] | None = None) -> Any:
+        return actions.register_version(version=make_draft(asset, files), by=actor(cast.alice))
+
+    return make
