@@ -75,7 +75,11 @@ def test_pieces_show_partial_characters_as_bytes(byte_level: Vocabulary, byte_fa
     assert byte_level.piece(10_000).raw == b""
 
 
-@given(text=st.text("abc", max_size=40), stops=st.lists(st.text("abc", min_size=1, max_size=4), max_size=3), size=st.integers(1, 5))
+@given(
+    text=st.text("abc", max_size=40),
+    stops=st.lists(st.text("abc", min_size=1, max_size=4), max_size=3),
+    size=st.integers(1, 5),
+)
 def test_stop_strings_cut_at_their_first_place_and_never_leak(text: str, stops: list[str], size: int) -> None:
     scanner = StopScanner(tuple(stops))
     out = ""

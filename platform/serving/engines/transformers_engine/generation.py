@@ -79,8 +79,8 @@ class Choice:
         if token_id in self._model.end_ids:
             self._finish("stop", self._text.flush())
             return
-        self._waiting.append(TokenRecord(token_id, self._decoded, score))
         text = self._text.push(token_id)
+        self._waiting.append(TokenRecord(token_id, self._decoded + _lead(self._model, token_id, text), score))
         last = self.generated >= self._plan.max_tokens
         if last:
             text += self._text.flush()
@@ -186,9 +186,16 @@ def _echo(model: LanguageModel, plan: Plan, cancelled: threading.Event) -> tuple
     records = []
     text = ""
     for token_id, score in zip(plan.prompt, scores, strict=True):
-        records.append(TokenRecord(token_id, len(text), score))
-        text += detokenizer.push(token_id)
+        gained = detokenizer.push(token_id)
+        records.append(TokenRecord(token_id, len(text) + _lead(model, token_id, gained), score))
+        text += gained
     return records, text + detokenizer.flush()
+
+
+def _lead(model: LanguageModel, token_id: int, gained: str) -> int:
+    """How much of the text that came with a token belongs to earlier ones: a character that never was completed."""
+    own = model.vocabulary.piece(token_id).text
+    return len(gained) - len(own) if gained.endswith(own) else 0
 
 
 def _score_prompt(
