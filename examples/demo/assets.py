@@ -40,7 +40,7 @@ def ensure_version(
     version = api.get(place)
     if version["state"] == "registered":
         return dict(version)
-    there = {file["path"]: file["sha256"] for file in version["files"]}
+    there = {file["path"]: file["sha256"] for file in api.every(f"{place}/files")}
     for path in there.keys() - files.keys():
         api.delete(f"{place}/files/{quote(path)}")
     for path, file in files.items():

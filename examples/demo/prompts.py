@@ -84,7 +84,9 @@ PROMPTS = (
         name="summarise-incident",
         description="An incident report in five sentences, for the weekly letter",
         versions=(
-            Version("text", "Summarise this incident report:\n\n{{ report }}", "First draft", {"temperature": 0.3}),
+            Version(
+                "chat", _chat("You summarise incident reports.", "{{ report }}"), "First draft", {"temperature": 0.3}
+            ),
             Version(
                 "chat",
                 _chat(
@@ -92,11 +94,11 @@ PROMPTS = (
                     "who noticed, what it cost, what was done, what will change. Blame nobody.",
                     "{{ report }}",
                 ),
-                "As a chat, with an audience and a length",
+                "For an audience, with a length, and without blame",
                 {"temperature": 0.2, "max_tokens": 400},
             ),
         ),
-        labels={"development": (2, "Chat form")},
+        labels={"development": (2, "Without blame; for the weekly letter")},
     ),
 )
 
