@@ -18,6 +18,7 @@ import pytest
 from config.embedded import ports, postgres, redis
 
 DATA = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+(DATA / "static").mkdir()  # WhiteNoise warns without it
 _ports = ports.choose(DATA, ["postgres", "redis"])
 _postgres = postgres.start(DATA, port=_ports["postgres"])
 _redis = redis.start(DATA, port=_ports["redis"])
