@@ -27,7 +27,7 @@ class AssetPatch(_In):
     task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
 
 
-class VersionIn(_In):
+class AssetVersionIn(_In):
     message = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -66,7 +66,7 @@ class AssetOut(_In):
     updated_by = serializers.EmailField()
 
 
-class VersionOut(_In):
+class AssetVersionOut(_In):
     asset = serializers.CharField(help_text="team/name")
     number = serializers.IntegerField()
     state = serializers.ChoiceField(Version.State.choices)
@@ -97,7 +97,7 @@ class AliasOut(_In):
     digest = serializers.CharField()
     updated_at = serializers.DateTimeField()
     updated_by = serializers.EmailField()
-    version = VersionOut()
+    version = AssetVersionOut()
 
 
 class AliasMoveOut(_In):

@@ -11,14 +11,14 @@ from registry import actions, datasets
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
 from registry.representations import version_json
-from registry.serializers import RowsOut, VersionIn, VersionOut, page_of
+from registry.serializers import RowsOut, AssetVersionIn, AssetVersionOut, page_of
 
 
 class Versions(RegistryView):
     operations = {"get": "version_list", "post": "version_create"}
 
     @extend_schema(
-        summary="List versions, newest first", parameters=PAGE, responses={200: page_of(VersionOut), 404: PROBLEMS[404]}
+        summary="List versions, newest first", parameters=PAGE, responses={200: page_of(AssetVersionOut), 404: PROBLEMS[404]}
     )
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
@@ -28,12 +28,12 @@ class Versions(RegistryView):
     @extend_schema(
         summary="Begin a version",
         description="A draft with the next number. Put files into it, then register it.",
-        request=VersionIn,
-        responses={201: VersionOut, **PROBLEMS},
+        request=AssetVersionIn,
+        responses={201: AssetVersionOut, **PROBLEMS},
     )
     def post(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
-        given = self.read(VersionIn)
+        given = self.read(AssetVersionIn)
         version = actions.create_version(
             asset=asset, message=given["message"], source_run_id=given["source_run"], by=self.by
         )
@@ -46,7 +46,7 @@ class VersionDetail(RegistryView):
     @extend_schema(
         summary="Read a version",
         description="With an ETag; `If-None-Match` is answered by 304.",
-        responses={200: VersionOut, 404: PROBLEMS[404]},
+        responses={200: AssetVersionOut, 404: PROBLEMS[404]},
     )
     def get(self, request: Request, kind: str, team: str, name: str, number: int) -> HttpResponse:
         return json_answer(request._request, version_json(self.version(kind, team, name, number)))
@@ -64,7 +64,7 @@ class Register(RegistryView):
         summary="Register a version",
         description="Checks the files, fixes the manifest and its digest for ever. A file that does not hold what it should is named.",
         request=None,
-        responses={200: VersionOut, **PROBLEMS},
+        responses={200: AssetVersionOut, **PROBLEMS},
     )
     def post(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
         version = self.version(kind, team, name, number)
