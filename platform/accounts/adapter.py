@@ -29,3 +29,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             target=Target("user", "", email),
         )
         super().authentication_failed(request, **credentials)
+
+    def logout(self, request: HttpRequest) -> None:
+        if request.user.is_authenticated:
+            record(
+                Action.USER_SIGNED_OUT,
+                by=Actor(user=request.user, address=request.META.get("REMOTE_ADDR", "")),
+                target=Target("user", request.user.pk, request.user.email),
+            )
+        super().logout(request)
+
+    def set_password(self, user: Any, password: str) -> None:
+        super().set_password(user, password)
+        record(Action.USER_PASSWORD_CHANGED, by=Actor(user=user), target=Target("user", user.pk, user.email))

@@ -100,7 +100,7 @@ class Ray:
         argv = (sys.executable, "-m", "config.embedded.ray_head", "start", json.dumps(settings))
         env = {
             **self.env,
-            **LEAN,
+            **SWITCHES,
             "RAY_TMPDIR": str(self.temp_dir),
             "DASHBOARD_METRIC_PORT": str(ports["ray-dashboard-metrics"]),
         }
@@ -134,8 +134,9 @@ class Ray:
             connection.close()
 
 
-# Ray's own switches, for an idle machine's memory and for logs that don't grow for ever.
-LEAN = {
+# Ray's own switches: for staying on loopback, for an idle machine's memory, for logs that don't grow for ever.
+SWITCHES = {
+    "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "config.embedded.ray_worker.stay_on_loopback",
     # No pool of idle workers: a replica's process is started when it is wanted.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
