@@ -155,14 +155,59 @@ def test_ray_sockets_fit_however_long_the_data_folder_is(tmp_path: Path):
     assert head.temp_dir != ray.Ray(tmp_path / ("long" * 31), dict.fromkeys(ray.PORT_NAMES, 1), "token").temp_dir
 
 
+HELLO = """
+from ray import serve
+
+@serve.deployment(ray_actor_options={"num_cpus": 0.1})
+class Hello:
+    async def __call__(self, request):
+        return "hello"
+
+app = Hello.bind()
+"""
+
+
+def _deploy_hello(head: ray.Ray) -> None:
+    """Deploy an application declaratively, and wait until it answers on Serve's own port."""
+    application = {"name": "hello", "route_prefix": "/hello", "import_path": "hello:app"}
+    body = {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": "127.0.0.1", "port": head.ports["ray-serve"]},
+        "applications": [application],
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", head.ports["ray-dashboard"], timeout=60)
+    headers = {"Authorization": f"Bearer {head.token}", "Content-Type": "application/json"}
+    connection.request("PUT", "/api/serve/applications/", json.dumps(body), headers)
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    connection.close()
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline, "Serve did not answer"
+        proxy = http.client.HTTPConnection("127.0.0.1", head.ports["ray-serve"], timeout=5)
+        try:
+            proxy.request("GET", "/hello")
+            if proxy.getresponse().read() == b"hello":
+                return
+        except OSError:
+            pass
+        finally:
+            proxy.close()
+        time.sleep(0.3)
+
+
 @pytest.mark.ray
 @pytest.mark.slow
-def test_ray_stays_on_loopback_wants_its_token_and_ends_whole(tmp_path: Path):
+def test_ray_stays_on_loopback_wants_its_token_and_ends_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "hello.py").write_text(HELLO)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     head = ray.describe(tmp_path, ports=ports.choose(tmp_path, ray.PORT_NAMES))
     head.prepare()
     running = Running("Ray", head.command, log=tmp_path / "ray.log", ready=head.ready, timeout_s=120)
     try:
+        _deploy_hello(head)
         processes = psutil.Process(running.process.pid).children(recursive=True)
+        assert any("ServeReplica" in process.name() or "ServeReplica" in process.cmdline()[0] for process in processes)
         addresses = {connection.laddr.ip for process in processes for connection in _listening(process.pid)}
         assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1"}
         connection = http.client.HTTPConnection("127.0.0.1", head.ports["ray-dashboard"], timeout=10)
