@@ -1,0 +1,86 @@
+"""Pages of runs."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import Actor, can
+from accounts.authentication import actor_of
+from accounts.current import current_team
+from accounts.rest import keyset_page
+from accounts.roles import Permission
+from tuning import actions, reads
+from tuning.models import TrainingRun
+
+# Metrics that lie between 0 and 1 share a chart in percent; each other one has its own axis.
+_SHARES = ("accuracy", "exact_match", "precision", "recall", "f1")
+
+
+@login_required
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponse:
+    by = actor_of(request)
+    team = current_team(request)
+    state = request.GET.get("state", "")
+    state = state if state in set(TrainingRun.State) else ""
+    search = request.GET.get("search", "")[:100]
+    rows = reads.list_runs(by, team=team.name if team else "", state=state, search=search)
+    runs, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
+    return render(
+        request,
+        "tuning/run_list.html",
+        {
+            "runs": runs,
+            "next": following,
+            "state": state,
+            "search": search,
+            "states": TrainingRun.State.values,
+            "filtered": bool(state or search),
+            "any_live": any(not run.has_ended for run in runs),
+            "may_create": team is not None and can(by, Permission.RUN_CREATE, team),
+        },
+    )
+
+
+@login_required
+@require_GET
+def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
+    by = actor_of(request)
+    return render(request, "tuning/run_detail.html", _shown(by, reads.get_run(by, run_id)))
+
+
+@login_required
+@require_POST
+def run_cancel(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = reads.get_run(actor_of(request), run_id)
+    actions.cancel_run(run=run, by=actor_of(request))
+    return redirect(run.get_absolute_url())
+
+
+def _shown(by: Actor, run: TrainingRun) -> dict[str, Any]:
+    points = reads.curves(run)
+    shares = {key: line for key, line in points.items() if any(word in key for word in _SHARES)}
+    charts = [
+        {"title": key.replace("_", " ").capitalize(), "percent": False, "series": [_series(key, line)]}
+        for key, line in points.items()
+        if key not in shares
+    ]
+    if shares:
+        title = "Shares" if len(shares) > 1 else next(iter(shares)).replace("_", " ").capitalize()
+        lines = [_series(key, line) for key, line in shares.items()]
+        charts.append({"title": title, "percent": True, "series": lines})
+    return {
+        "run": run,
+        "charts": charts,
+        "last": reads.last_values(run),
+        "versions": reads.versions_made(by, run),
+        "parameters": sorted(run.parameters.items()),
+        "may_cancel": not run.has_ended and can(by, Permission.RUN_CREATE, run.team),
+    }
+
+
+def _series(key: str, line: list[tuple[int, float]]) -> dict[str, Any]:
+    return {"name": key.replace("_", " "), "points": [[step, value] for step, value in line]}
