@@ -60,11 +60,11 @@ class PromptView(ApiView):
 
     @extend_schema(operation_id="prompts_get", responses=shapes.PromptOut)
     def get(self, request: Request, team: str, name: str) -> Response:
-        return Response(shapes.show_prompt(_with_labels(get_prompt(self.by, team, name))))
+        return Response(shapes.show_prompt(_with_labels(get_prompt(self.by, f"{team}/{name}"))))
 
     @extend_schema(operation_id="prompts_update", request=shapes.PromptPatch, responses=shapes.PromptOut)
     def patch(self, request: Request, team: str, name: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         prompt = actions.update_prompt(prompt=prompt, by=self.by, **self.read(shapes.PromptPatch))
         return Response(shapes.show_prompt(_with_labels(prompt)))
 
@@ -79,13 +79,13 @@ class Versions(ApiView):
 
     @extend_schema(operation_id="prompt_versions_list", parameters=_PAGE, responses=_page_of(shapes.VersionOut))
     def get(self, request: Request, team: str, name: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         rows = prompt.versions.select_related("prompt__team", "created_by")
         return page_response(request, rows, order=["-number"], show=shapes.show_version)
 
     @extend_schema(operation_id="prompt_versions_create", request=shapes.VersionIn, responses={201: shapes.VersionOut})
     def post(self, request: Request, team: str, name: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         data = self.read(shapes.VersionIn)
         data["template"] = _raw(request, "template")
         version = actions.create_version(prompt=prompt, by=self.by, **data)
@@ -100,14 +100,14 @@ def _raw(request: Request, field: str) -> object:
 class VersionView(ApiView):
     @extend_schema(operation_id="prompt_versions_get", responses=shapes.VersionOut)
     def get(self, request: Request, team: str, name: str, number: int) -> Response:
-        version = get_version(get_prompt(self.by, team, name), number)
+        version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
         return Response(shapes.show_version(version, labels_of([version]).get(version.pk, [])))
 
 
 class Render(ApiView):
     @extend_schema(operation_id="prompt_versions_render", request=shapes.RenderIn, responses=shapes.RenderOut)
     def post(self, request: Request, team: str, name: str, number: int) -> Response:
-        version = get_version(get_prompt(self.by, team, name), number)
+        version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
         text = rendering.render(version.template, self.read(shapes.RenderIn)["variables"])
         shown = {"type": version.type, "rendered": text, "parameters": version.parameters, "digest": version.digest}
         return Response(shown)
@@ -120,8 +120,8 @@ class DifferenceView(ApiView):
         responses=shapes.DifferenceOut,
     )
     def get(self, request: Request, team: str, name: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
-        before, after = (get_version(prompt, _number(request, field)) for field in ("from", "to"))
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        before, after = (get_version(self.by, prompt, _number(request, field)) for field in ("from", "to"))
         found = differences.compare(before, after)
         return Response({**asdict(found), "same": found.same})
 
@@ -136,7 +136,7 @@ def _number(request: Request, field: str) -> int:
 class Labels(ApiView):
     @extend_schema(operation_id="prompt_labels_list", responses=_page_of(shapes.LabelOut))
     def get(self, request: Request, team: str, name: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         rows = Label.objects.filter(prompt=prompt).select_related("version", "updated_by")
         return page_response(request, rows, order=["name"], show=shapes.show_label)
 
@@ -150,7 +150,7 @@ class LabelView(ApiView):
         responses={200: shapes.VersionOut, 304: None},
     )
     def get(self, request: Request, team: str, name: str, label: str) -> Response:
-        version = resolve_label(self.by, team, name, label)
+        version = resolve_label(self.by, f"{team}/{name}", label)
         etag = f'"{version.number}-{version.digest.removeprefix("sha256:")}"'
         known = [given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")]
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -160,7 +160,7 @@ class LabelView(ApiView):
 
     @extend_schema(operation_id="prompt_labels_move", request=shapes.MoveIn, responses=shapes.LabelOut)
     def put(self, request: Request, team: str, name: str, label: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         data = self.read(shapes.MoveIn)
         version = prompt.versions.filter(number=data["version"]).first()
         if version is None:
@@ -174,7 +174,7 @@ class LabelView(ApiView):
         responses={204: None},
     )
     def delete(self, request: Request, team: str, name: str, label: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         actions.remove_label(prompt=prompt, label=label, reason=request.query_params.get("reason", ""), by=self.by)
         return Response(status=204)
 
@@ -182,6 +182,6 @@ class LabelView(ApiView):
 class LabelHistory(ApiView):
     @extend_schema(operation_id="prompt_labels_history", parameters=_PAGE, responses=_page_of(shapes.MoveOut))
     def get(self, request: Request, team: str, name: str, label: str) -> Response:
-        prompt = get_prompt(self.by, team, name)
+        prompt = get_prompt(self.by, f"{team}/{name}")
         rows = prompt.label_moves.filter(name=label).select_related("before", "after", "moved_by")
         return page_response(request, rows, order=["-id"], show=shapes.show_move)

@@ -146,9 +146,9 @@ def test_the_database_keeps_versions_and_history(cast, actor, prompt, statement)
 def test_what_others_have_is_not_there(cast, actor, prompt):
     version_of(prompt, actor(cast.alice))
     with pytest.raises(NotFound):
-        get_prompt(actor(cast.mallory), "acme", "greeting")
+        get_prompt(actor(cast.mallory), "acme/greeting")
     with pytest.raises(NotFound):
-        resolve_label(actor(cast.mallory), "acme", "greeting", "latest")
+        resolve_label(actor(cast.mallory), "acme/greeting", "latest")
     assert not Prompt.objects.visible_to(Actor(None)).exists()
 
 
@@ -158,12 +158,12 @@ def test_a_label_resolves_in_one_statement(cast, actor, prompt, django_assert_nu
     two = version_of(prompt, by, "b")
     actions.move_label(prompt=prompt, label="staging", version=two, by=by)
     by = actor(cast.victor)
-    resolve_label(by, "acme", "greeting", "latest")  # reads the actor's roles, once
+    resolve_label(by, "acme/greeting", "latest")  # reads the actor's roles, once
     with django_assert_num_queries(1):
-        assert resolve_label(by, "acme", "greeting", "staging").pk == two.pk
-    assert resolve_label(by, "acme", "greeting", "latest").number == 2
+        assert resolve_label(by, "acme/greeting", "staging").pk == two.pk
+    assert resolve_label(by, "acme/greeting", "latest").number == 2
     with pytest.raises(NotFound, match="no label"):
-        resolve_label(by, "acme", "greeting", "nothing")
+        resolve_label(by, "acme/greeting", "nothing")
 
 
 def test_two_versions_at_once_get_two_numbers(cast, actor, prompt):

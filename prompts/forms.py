@@ -1,0 +1,153 @@
+"""What people type: prompts, versions, labels and variables."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from accounts.errors import Problem
+from accounts.models import NAME_HELP
+from prompts.checks import MAX_MESSAGES, ROLES
+from prompts.models import Prompt, PromptVersion
+
+
+class PromptForm(forms.Form):
+    name = forms.CharField(max_length=96, help_text=NAME_HELP, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class DescriptionForm(forms.Form):
+    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class VersionForm(forms.Form):
+    """What stands beside the template; the template itself is a Draft."""
+
+    parameters = forms.CharField(
+        required=False,
+        label="Model parameters",
+        help_text='A JSON object that callers get with the prompt, for example {"temperature": 0}.',
+        widget=forms.Textarea(attrs={"rows": 4, "class": "font-monospace", "spellcheck": "false"}),
+    )
+    message = forms.CharField(
+        required=False, max_length=2000, label="What changed", help_text="For those who look at the history later."
+    )
+
+    def clean_parameters(self) -> dict[str, Any]:
+        text = self.cleaned_data["parameters"].strip()
+        if not text:
+            return {}
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise forms.ValidationError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        if not isinstance(value, dict):
+            raise forms.ValidationError('Write a JSON object, such as {"temperature": 0}.')
+        return value
+
+
+class LabelForm(forms.Form):
+    label = forms.CharField(
+        max_length=96,
+        help_text="For example staging or production.",
+        widget=forms.TextInput(attrs={"list": "label-names", "autocomplete": "off"}),
+    )
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+    reason = forms.CharField(required=False, max_length=2000)
+
+
+@dataclass
+class Message:
+    """A row of the chat editor."""
+
+    role: str
+    content: str
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Draft:
+    """A template while it is being edited: a text, or rows of messages that can be added and taken away."""
+
+    type: str
+    text: str = ""
+    rows: list[Message] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def new(cls, kind: str) -> "Draft":
+        return cls(kind, rows=[Message("system", ""), Message("user", "")])
+
+    @classmethod
+    def of(cls, version: PromptVersion) -> "Draft":
+        if version.type == PromptVersion.Type.TEXT:
+            return cls(version.type, text=str(version.template))
+        return cls(version.type, rows=[Message(m["role"], m["content"]) for m in version.messages])
+
+    @classmethod
+    def posted(cls, data: QueryDict, kind: str) -> "Draft":
+        """What a browser sent; it sends line ends as CRLF, which no prompt means."""
+        draft = cls(kind, text=data.get("template", "").replace("\r\n", "\n"))
+        contents, roles = data.getlist("content")[:MAX_MESSAGES], data.getlist("role")
+        for index, content in enumerate(contents):
+            role = roles[index] if index < len(roles) else ROLES[0]
+            draft.rows.append(Message(role, content.replace("\r\n", "\n")))
+        return draft
+
+    def edit(self, operation: str) -> None:
+        """'add', or 'remove-N', 'up-N' of the row N (from 0)."""
+        verb, _, number = operation.partition("-")
+        if verb == "add":
+            following = "assistant" if self.rows and self.rows[-1].role == "user" else "user"
+            self.rows.append(Message(following, ""))
+        index = int(number) if number.isdecimal() else len(self.rows)
+        if index >= len(self.rows):
+            return
+        if verb == "remove":
+            del self.rows[index]
+        elif verb == "up" and index:
+            self.rows.insert(index - 1, self.rows.pop(index))
+
+    @property
+    def template(self) -> str | list[dict[str, str]]:
+        if self.type == PromptVersion.Type.TEXT:
+            return self.text
+        return [{"role": row.role, "content": row.content} for row in self.rows]
+
+    def show(self, problem: Problem) -> None:
+        """Put a template's errors where they belong: at the text or at its message."""
+        for name, texts in problem.errors.items():
+            number = name.removeprefix("template[").partition("]")[0]
+            if name.startswith("template[") and number.isdecimal() and int(number) < len(self.rows):
+                self.rows[int(number)].errors += texts
+            else:
+                self.errors += texts
+
+
+@dataclass
+class Value:
+    """A variable's field in the box that renders."""
+
+    name: str
+    text: str = ""
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def value(self) -> Any:
+        """Text, but a JSON list or object where one is written."""
+        if self.text.lstrip()[:1] in ("[", "{"):
+            try:
+                return json.loads(self.text)
+            except ValueError:
+                pass
+        return self.text
+
+
+def values_posted(version: PromptVersion, data: QueryDict) -> list[Value]:
+    return [Value(name, data.get(f"v.{name}", "").replace("\r\n", "\n")) for name in version.variables]
+
+
+def describe(prompt: Prompt) -> DescriptionForm:
+    return DescriptionForm(initial={"description": prompt.description})

@@ -1,0 +1,56 @@
+"""Pages: moving and removing labels."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from accounts.access import require
+from accounts.authentication import actor_of
+from accounts.errors import ApprovalRequired, Conflict, Invalid
+from accounts.pages import add_problem
+from accounts.roles import Permission
+from prompts import actions
+from prompts.forms import LabelForm
+from prompts.reads import get_prompt
+from prompts.views.prompts import show_prompt
+
+
+@login_required
+@require_POST
+def label_move(request: HttpRequest, team: str, name: str) -> HttpResponse:
+    """Move a label; for a protected one on to the page where its promotion is asked for."""
+    by = actor_of(request)
+    prompt = get_prompt(by, f"{team}/{name}")
+    require(by, Permission.ALIAS_MOVE, prompt)
+    form = LabelForm(request.POST)
+    if not form.is_valid():
+        return show_prompt(request, prompt, label_form=form)
+    wanted = form.cleaned_data
+    version = prompt.versions.filter(number=wanted["version"]).first()
+    if version is None:
+        form.add_error("version", f"There is no version {wanted['version']}.")
+        return show_prompt(request, prompt, label_form=form)
+    try:
+        actions.move_label(prompt=prompt, label=wanted["label"], version=version, reason=wanted["reason"], by=by)
+    except ApprovalRequired as problem:
+        messages.info(request, problem.detail)
+        return redirect(f"{problem.link}&{urlencode({'reason': wanted['reason']})}" if wanted["reason"] else problem.link)
+    except (Invalid, Conflict) as problem:
+        add_problem(form, problem)
+        return show_prompt(request, prompt, label_form=form)
+    messages.success(request, f"'{wanted['label']}' points at version {version.number} now.")
+    return redirect(prompt.get_absolute_url())
+
+
+@login_required
+@require_POST
+def label_remove(request: HttpRequest, team: str, name: str, label: str) -> HttpResponse:
+    by = actor_of(request)
+    prompt = get_prompt(by, f"{team}/{name}")
+    actions.remove_label(prompt=prompt, label=label, by=by)
+    messages.success(request, f"Label '{label}' removed. Its history stays.")
+    return redirect(prompt.get_absolute_url())

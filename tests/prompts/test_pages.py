@@ -1,0 +1,169 @@
+"""The pages, with and without JavaScript."""
+
+import pytest
+
+from accounts.access import Actor
+from prompts import actions
+from prompts.models import Label, Prompt, PromptVersion
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(cast, client_of):
+    return client_of(cast.alice)
+
+
+@pytest.fixture
+def greeting(cast):
+    by = Actor(cast.alice)
+    prompt = actions.create_prompt(team=cast.team, name="greeting", by=by)
+    for template in ("Hi {{ name }}", "Hello {{ name }}"):
+        actions.create_version(prompt=prompt, type="text", template=template, parameters={"temperature": 0}, by=by)
+    return prompt
+
+
+def text(response, status=200):
+    assert response.status_code == status, response.content
+    return response.content.decode()
+
+
+def test_an_empty_list_says_what_it_is_for(alice, cast, client_of):
+    assert "/prompts/new" in text(alice.get("/prompts/"))
+    assert "New prompt" not in text(client_of(cast.victor).get("/prompts/"))
+
+
+def test_a_prompt_is_made_and_its_first_version_written(alice, cast):
+    made = alice.post("/prompts/new", {"name": "dates", "description": "d"})
+    assert made.headers["Location"] == "/prompts/acme/dates/versions/new"
+    assert "?type=chat" in text(alice.get(made.headers["Location"]))
+    saved = alice.post(made.headers["Location"], {"type": "text", "template": "a\r\n{{ b }}", "parameters": '{"n": 1}', "message": "m"})
+    assert saved.headers["Location"] == "/prompts/acme/dates/versions/1"
+    version = PromptVersion.objects.get()
+    assert (version.template, version.parameters, version.message) == ("a\n{{ b }}", {"n": 1}, "m")
+    taken = alice.post("/prompts/new", {"name": "dates"})
+    assert "This name is taken." in text(taken, 422)
+
+
+def test_a_chat_is_written_without_javascript(alice, cast):
+    actions.create_prompt(team=cast.team, name="chat", by=Actor(cast.alice))
+    url = "/prompts/acme/chat/versions/new"
+    body = {"type": "chat", "role": ["system", "user"], "content": ["Be brief.", "{{ a }}"]}
+    page = text(alice.post(url, {**body, "op": "add"}))
+    assert page.count('name="content"') == 3
+    assert '<option selected>assistant</option>' in page
+    assert text(alice.post(url, {**body, "op": "remove-0"})).count('name="content"') == 1
+    assert text(alice.post(url, {**body, "op": "remove-7"})).count('name="content"') == 2
+    moved = text(alice.post(url, {**body, "op": "up-1"}))
+    assert moved.index("{{ a }}") < moved.index("Be brief.")
+    assert not PromptVersion.objects.exists()
+    assert alice.post(url, body).status_code == 302
+    assert PromptVersion.objects.get().template[0] == {"role": "system", "content": "Be brief."}
+
+
+def test_the_editor_starts_from_the_latest_and_says_where_it_is_wrong(alice, greeting):
+    url = "/prompts/acme/greeting/versions/new"
+    assert "Hello {{ name }}" in text(alice.get(url))
+    assert "Hi {{ name }}" in text(alice.get(f"{url}?from=1"))
+    page = text(alice.post(url, {"template": "a\n{{ b", "message": "kept"}), 422)
+    assert "line 2, column 5" in page
+    assert "kept" in page
+    page = text(alice.post(url, {"template": "a", "parameters": "{"}), 422)
+    assert "line 1, column 2" in page
+    assert greeting.versions.count() == 2
+
+
+def test_the_line_under_the_editor(alice, greeting):
+    url = "/prompts/acme/greeting/versions/check"
+    assert ">place<" in text(alice.post(url, {"template": "{{ place }}"}, headers={"hx-request": "true"}))
+    assert "line 1, column 9" in text(alice.post(url, {"template": "{{ place"}))
+
+
+def test_rendering_with_and_without_javascript(alice, greeting):
+    url = "/prompts/acme/greeting/versions/1/render"
+    partial = text(alice.post(url, {"v.name": "<Ann>"}, headers={"hx-request": "true"}))
+    assert "Hi &lt;Ann&gt;" in partial
+    assert "<html" not in partial
+    whole = text(alice.post(url, {"v.name": "Ann"}))
+    assert "Hi Ann" in whole
+    assert "<html" in whole
+
+
+def test_a_free_label_moves_and_a_protected_one_leads_to_a_request(alice, greeting):
+    url = "/prompts/acme/greeting/labels"
+    assert alice.post(url, {"label": "staging", "version": 1}).headers["Location"] == "/prompts/acme/greeting"
+    assert Label.objects.get().version.number == 1
+    there = alice.post(url, {"label": "production", "version": 2}).headers["Location"]
+    assert there.startswith("/requests/new?kind=prompt&asset=acme%2Fgreeting&version=2")
+    assert "no version 9" in text(alice.post(url, {"label": "staging", "version": 9}), 422)
+    assert "latest" in text(alice.post(url, {"label": "latest", "version": 1}), 422)
+    assert "v1" in text(alice.get("/prompts/acme/greeting?tab=history"))
+    assert alice.post("/prompts/acme/greeting/labels/staging/remove").status_code == 302
+    assert not Label.objects.exists()
+
+
+def test_the_difference_of_any_two(alice, greeting):
+    page = text(alice.get("/prompts/acme/greeting/diff"))
+    assert "<del>Hi</del>" in page
+    assert "<ins>Hello</ins>" in page
+    assert "No difference" in text(alice.get("/prompts/acme/greeting/diff?from=1&to=1"))
+    text(alice.get("/prompts/acme/greeting/diff?from=9"), 404)
+
+
+def test_the_description_is_changed(alice, greeting):
+    assert alice.post("/prompts/acme/greeting/edit", {"description": "Says hello"}).status_code == 302
+    assert "Says hello" in text(alice.get("/prompts/acme/greeting"))
+
+
+PAGES = ["/prompts/acme/greeting", "/prompts/acme/greeting?tab=history", "/prompts/acme/greeting/versions/1", "/prompts/acme/greeting/diff"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_sees_a_page(cast, client_of, client, greeting, page):
+    for person in (cast.alice, cast.bob, cast.carol, cast.dana, cast.victor, cast.admin):
+        text(client_of(person).get(page))
+    text(client_of(cast.mallory).get(page), 404)
+    assert client.get(page).headers["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("new", {"name": "x"}),
+        ("acme/greeting/edit", {"description": "x"}),
+        ("acme/greeting/versions/new", {"template": "x"}),
+        ("acme/greeting/labels", {"label": "staging", "version": 1}),
+        ("acme/greeting/labels/staging/remove", {}),
+    ],
+)
+def test_who_may_change(cast, client_of, client, greeting, path, body):
+    for person in (cast.bob, cast.carol, cast.dana, cast.victor):
+        text(client_of(person).post(f"/prompts/{path}", body), 403)
+    text(client_of(cast.mallory).post(f"/prompts/{path}", body), 404)
+    assert client.post(f"/prompts/{path}", body).headers["Location"].startswith("/accounts/login/")
+    assert greeting.versions.count() == 2
+
+
+def test_lists_and_pages_cost_the_same_with_many(cast, alice, greeting, django_assert_num_queries):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    for page in ("/prompts/", "/prompts/acme/greeting", "/prompts/acme/greeting/versions/1"):
+        alice.get(page)
+        with CaptureQueriesContext(connection) as few:
+            text(alice.get(page))
+        Prompt.objects.bulk_create(
+            Prompt(team=cast.team, name=f"p{i}-{len(page)}", created_by=cast.alice, updated_by=cast.alice) for i in range(60)
+        )
+        by = Actor(cast.alice)
+        for number in range(3):
+            version = actions.create_version(prompt=greeting, type="text", template=f"{number} {{{{ name }}}}", by=by)
+            actions.move_label(prompt=greeting, label=f"label-{number}", version=version, by=by)
+        with django_assert_num_queries(len(few)):
+            text(alice.get(page))
+
+
+def test_the_list_is_searched(alice, cast, greeting):
+    assert "greeting" in text(alice.get("/prompts/?q=greet"))
+    assert "No prompt matches" in text(alice.get("/prompts/?q=nothing"))
+    assert "No prompt matches" in text(alice.get("/prompts/?label=production"))
