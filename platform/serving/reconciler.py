@@ -166,8 +166,8 @@ def _save(row: Deployment, changed: dict[str, Any], now: datetime, *, failed_now
             return False
         for name, value in changed.items():
             setattr(row, name, value)
-        moved = "state" in changed and row.state in EVENTFUL
-        if moved or failed_now or ("active" in changed and row.active):
+        moved = before["revision"] and row.active and before["revision"] != row.active.number
+        if moved or failed_now or ("state" in changed and row.state in EVENTFUL):
             record(
                 Action.DEPLOYMENT_STATE_CHANGED,
                 by=SYSTEM,
