@@ -70,7 +70,7 @@ test: lint browser ## Everything that must hold: lint, then all tests (ARGS= goe
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: setup ## Measure: memory, starts, request rates, file transfer
-	$(BIN)/python -m pytest tests/benchmarks --benchmarks -s $(ARGS)
+	$(BIN)/python -m pytest tests/benchmarks -s $(ARGS)
 
 lock: $(STAMPS)/venv ## Choose versions anew within pyproject.toml's ranges, and write the lock files
 	$(UV) pip compile --quiet --upgrade pyproject.toml --group demo --group dev --python-version 3.11 $(FIND_LINKS) \

@@ -90,7 +90,7 @@ class InstanceLock:
     """Holds DATA/supervisor.lock as long as this process lives; the kernel lets go of it however the process ends."""
 
     def __init__(self, data: Path) -> None:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file: IO[str] = (data / "supervisor.lock").open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -345,7 +345,8 @@ def main(arguments: list[str]) -> int:
     except (AlreadyRunning, ServiceFailed, ports.PortTaken, secrets.SecretsError, OSError) as error:
         print(f"Countersign can't start: {error}", file=sys.stderr)
         return 1
-    (options.data / "logs").mkdir(exist_ok=True)
+    for name in ("logs", "storage", "static"):
+        (options.data / name).mkdir(exist_ok=True)
     screen = Screen(instance)
     supervisor = Supervisor(options.data, instance.env, instance.children(), screen.say)
     status = supervisor.run(tick=lambda: screen.tick(supervisor))

@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -237,3 +239,26 @@ def _listening(pid: int) -> list:
             return []
         time.sleep(0.05)
     return []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else for PostgreSQL")
+def test_where_namespaces_are_forbidden_postgres_runs_as_nobody_and_says_what_it_cannot_reach(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    top = Path(tempfile.mkdtemp(prefix="countersign-"))  # pytest's own folders are closed to others, higher up
+    top.chmod(0o755)
+    try:
+        data = top / "data"
+        port = ports.choose(data, ["postgres"])["postgres"]
+        with postgres.start(data, port=port):
+            pass
+        monkeypatch.setattr(postgres, "privilege", lambda: "drop:65534:65534")
+        if all(parent.stat().st_mode & 0o001 for parent in postgres.binaries().parents):
+            with postgres.start(data, port=port) as server:
+                assert psutil.Process(server.running.process.pid).uids().real == 65534
+            assert stat.S_IMODE((data / "secrets.json").stat().st_mode) == 0o600
+        top.chmod(0o700)
+        with pytest.raises(ServiceFailed, match=f"can't pass through {top}"):
+            postgres.start(data, port=port)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
