@@ -86,6 +86,59 @@ def _create_user(*, email: str, name: str, password: str | None, kind: str, by: 
     return user
 
 
+@transaction.atomic
+def create_service_account(*, name: str, team: Team, role: Role, by: Actor) -> User:
+    """A service account of a team, with its first role there: made by whoever manages the team."""
+    require(by, Permission.TEAM_MANAGE, team)
+    check_name(name)
+    email = f"{name}@{team.name.replace('_', '-')}.service.invalid"
+    user = _create_user(
+        email=email, name=name, password=None, kind=User.Kind.SERVICE, by=by, is_superuser=False, team=team.name
+    )
+    grant_role(user=user, role=role, on=team, by=by)
+    return user
+
+
+@transaction.atomic
+def rename_user(*, name: str, by: Actor) -> User:
+    """Change one's own name. Ledger events keep the name that was used then."""
+    if by.user is None or by.key is not None:
+        raise Forbidden("Sign in to change your name.")
+    name = name.strip()
+    if not name or len(name) > 120:
+        raise Invalid("name", "Use 1 to 120 characters.")
+    user = User.objects.select_for_update().get(pk=by.user.pk)
+    if user.name != name:
+        before, user.name = user.name, name
+        user.save(update_fields=["name"])
+        record(
+            Action.USER_UPDATED,
+            by=by,
+            target=Target("user", user.pk, user.email),
+            before={"name": before},
+            after={"name": name},
+        )
+    return user
+
+
+@transaction.atomic
+def set_active(*, user: User, active: bool, by: Actor) -> None:
+    """Let somebody in or keep them out; deactivated, their sessions and keys stop working at once. Twice is once."""
+    require_site_admin(by)
+    user = User.objects.select_for_update().get(pk=user.pk)
+    if user.pk == by.id:
+        raise Conflict("You can't deactivate yourself: ask another site administrator.")
+    if user.is_active == active:
+        return
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    record(
+        Action.USER_REACTIVATED if active else Action.USER_DEACTIVATED,
+        by=by,
+        target=Target("user", user.pk, user.email),
+    )
+
+
 def create_first_administrator(*, email: str, password: str, name: str = "Administrator") -> User | None:
     """The account that a fresh installation begins with; None when there is an administrator already."""
     with transaction.atomic():

@@ -1,5 +1,15 @@
-"""REST."""
+"""REST of teams, people, members and keys."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import api
+
+urlpatterns = [
+    path("me", api.MeView.as_view(), name="api-me"),
+    path("teams", api.TeamListView.as_view(), name="api-team-list"),
+    path("teams/<str:team>/members", api.MemberListView.as_view(), name="api-member-list"),
+    path("teams/<str:team>/members/<str:person>/<str:role>", api.MemberView.as_view(), name="api-member"),
+    path("people", api.PersonListView.as_view(), name="api-person-list"),
+    path("keys", api.KeyListView.as_view(), name="api-key-list"),
+    path("keys/<str:key_id>", api.KeyView.as_view(), name="api-key"),
+]

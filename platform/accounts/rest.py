@@ -129,7 +129,7 @@ def keyset_page(
     names = [name.removeprefix("-") for name in order]
     if cursor:
         values = Cursor.read(cursor, len(names))
-        rows = rows.extra(  # a row comparison: one index range, which the ORM cannot say
+        rows = rows.extra(  # noqa: S610  names come from the model, values are parameters; a row comparison: one index range, which the ORM cannot say
             where=[_row_comparison(rows, names, "<" if descending else ">")], params=values
         )
     found = list(rows.order_by(*order)[: limit + 1])
