@@ -117,6 +117,7 @@ def json_answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
     known = request.META.get("HTTP_IF_NONE_MATCH", "")
     if known and any(tag.strip().removeprefix("W/") in (etag, "*") for tag in known.split(",")):
         return HttpResponse(status=304, headers=headers)
+    headers["Content-Length"] = str(len(content))
     return HttpResponse(content, content_type="application/json", headers=headers)
 
 

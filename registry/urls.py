@@ -1,9 +1,41 @@
-"""Pages, and the replicas' door."""
+"""Pages, the same under /models and /datasets, and the replicas' door."""
 
 from django.urls import URLPattern, path
 
 from registry import internal
+from registry.models import Asset
+from registry.views import aliases, assets, files, versions
+
+
+def _pages(kind: Asset.Kind) -> list[URLPattern]:
+    noun, asset = kind.value, f"{kind.value}s/<str:team>/<str:name>"
+    version = f"{asset}/versions/<int:number>"
+    given = {"kind": noun}
+    found = [
+        path(f"{noun}s/", assets.asset_list, given, name=f"{noun}-list"),
+        path(f"{noun}s/new", assets.asset_create, given, name=f"{noun}-create"),
+        path(asset, assets.asset_detail, given, name=f"{noun}-detail"),
+        path(f"{asset}/files", assets.asset_files, given, name=f"{noun}-files"),
+        path(f"{asset}/card", assets.asset_card, given, name=f"{noun}-card"),
+        path(f"{asset}/history", assets.asset_history, given, name=f"{noun}-history"),
+        path(f"{asset}/settings", assets.asset_settings, given, name=f"{noun}-settings"),
+        path(f"{asset}/aliases", aliases.alias_move, given, name=f"{noun}-alias-move"),
+        path(f"{asset}/aliases/<str:alias>/remove", aliases.alias_remove, given, name=f"{noun}-alias-remove"),
+        path(f"{asset}/compare", versions.version_compare, given, name=f"{noun}-version-compare"),
+        path(f"{asset}/versions/new", versions.version_create, given, name=f"{noun}-version-create"),
+        path(version, versions.version_detail, given, name=f"{noun}-version-detail"),
+        path(f"{version}/register", versions.version_register, given, name=f"{noun}-version-register"),
+        path(f"{version}/discard", versions.version_discard, given, name=f"{noun}-version-discard"),
+        path(f"{version}/files", files.file_upload, given, name=f"{noun}-file-upload"),
+        path(f"{version}/files/remove", files.file_remove, given, name=f"{noun}-file-remove"),
+    ]
+    if kind == Asset.Kind.DATASET:
+        found.append(path(f"{version}/rows", versions.version_rows, given, name="dataset-version-rows"))
+    return found
+
 
 urlpatterns: list[URLPattern] = [
+    *_pages(Asset.Kind.MODEL),
+    *_pages(Asset.Kind.DATASET),
     path("internal/files/<str:sha256>", internal.serve_blob, name="internal-file"),
 ]

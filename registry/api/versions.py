@@ -11,14 +11,16 @@ from registry import actions, datasets
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
 from registry.representations import version_json
-from registry.serializers import RowsOut, AssetVersionIn, AssetVersionOut, page_of
+from registry.serializers import AssetVersionIn, AssetVersionOut, RowsOut, page_of
 
 
 class Versions(RegistryView):
     operations = {"get": "version_list", "post": "version_create"}
 
     @extend_schema(
-        summary="List versions, newest first", parameters=PAGE, responses={200: page_of(AssetVersionOut), 404: PROBLEMS[404]}
+        summary="List versions, newest first",
+        parameters=PAGE,
+        responses={200: page_of(AssetVersionOut), 404: PROBLEMS[404]},
     )
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)

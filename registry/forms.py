@@ -1,0 +1,70 @@
+"""Forms of the pages. They check shape only: rules are the actions'."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.models import NAME_HELP
+from registry.models import Asset
+
+
+class AssetForm(forms.Form):
+    name = forms.CharField(
+        max_length=96,
+        help_text=NAME_HELP,
+        widget=forms.TextInput({"autofocus": True, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    description = forms.CharField(
+        required=False, widget=forms.Textarea({"rows": 3}), help_text="What it is, in a line or two."
+    )
+    task = forms.ChoiceField(
+        choices=[
+            (Asset.Task.TEXT_GENERATION, "Text generation"),
+            (Asset.Task.FEATURE_EXTRACTION, "Feature extraction (embeddings)"),
+        ],
+        help_text="What the model does: it decides how it is served and evaluated.",
+    )
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if kind != Asset.Kind.MODEL:
+            del self.fields["task"]
+
+
+class DescriptionForm(AssetForm):
+    """The same without the name, which never changes."""
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, kind=kind, **kwargs)
+        del self.fields["name"]
+
+
+class VersionForm(forms.Form):
+    message = forms.CharField(
+        required=False,
+        label="What is new",
+        widget=forms.Textarea({"rows": 3, "autofocus": True}),
+        help_text="A line or two, shown beside the version.",
+    )
+
+
+class AliasForm(forms.Form):
+    alias = forms.CharField(
+        max_length=96, help_text="An existing alias moves. A protected one, such as production, needs an approval.",
+        widget=forms.TextInput({"list": "alias-names", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.NumberInput({"inputmode": "numeric"}))
+    reason = forms.CharField(required=False, max_length=2000)
+
+
+class ManyFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class UploadForm(forms.Form):
+    """One or several files for a draft, for browsers without JavaScript."""
+
+    folder = forms.CharField(
+        required=False, max_length=400, help_text="Where in the version: leave it empty for the top."
+    )
+    uploads = forms.FileField(widget=ManyFiles(), label="Files")

@@ -1,0 +1,51 @@
+"""What every page about one model or dataset shows: its header and tabs. Apps above use it for the tabs that they fill."""
+
+from typing import Any
+
+from accounts.access import Actor, can
+from accounts.roles import Permission
+from governance import gate
+from governance.stages import Stage
+from registry.models import Asset, Version
+
+MODEL_TABS = (
+    ("versions", "Versions", ""),
+    ("files", "Files", "/files"),
+    ("card", "Card", "/card"),
+    ("evaluations", "Evaluations", "/evaluations"),
+    ("deployments", "Deployments", "/deployments"),
+    ("history", "History", "/history"),
+    ("settings", "Settings", "/settings"),
+)
+DATASET_TABS = tuple(tab for tab in MODEL_TABS if tab[0] not in ("evaluations", "deployments"))
+
+
+def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
+    """Context for templates that extend 'registry/asset_base.html': the asset, its aliases, tabs and what the actor may do.
+
+    Two queries: the aliases, and the number of versions.
+    """
+    aliases = list(asset.aliases.select_related("version", "updated_by"))
+    for alias in aliases:
+        alias.asset = asset
+        alias.version.asset = asset
+    address = asset.get_absolute_url()
+    tabs = DATASET_TABS if asset.kind == Asset.Kind.DATASET else MODEL_TABS
+    return {
+        "asset": asset,
+        "aliases": aliases,
+        "tab": tab,
+        "tabs": [(slug, title, f"{address}{path}") for slug, title, path in tabs],
+        "version_count": Version.objects.filter(asset=asset).count(),
+        "may_edit": can(by, Permission.ASSET_EDIT, asset),
+        "may_move": can(by, Permission.ALIAS_MOVE, asset),
+        "may_request": can(by, Permission.REQUEST_CREATE, asset),
+        "may_evaluate": asset.kind == Asset.Kind.MODEL and can(by, Permission.EVALUATION_RUN, asset),
+        "may_deploy": asset.kind == Asset.Kind.MODEL and can(by, Permission.DEPLOYMENT_MANAGE, asset),
+        "may_see_ledger": can(by, Permission.LEDGER_VIEW, asset),
+    }
+
+
+def protected_stages(asset: Asset) -> list[str]:
+    """The stages of this asset that only an approval moves."""
+    return [stage.value for stage in Stage if gate.is_protected(asset.team, asset.kind, str(asset), stage.value)]

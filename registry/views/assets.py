@@ -1,0 +1,197 @@
+"""Pages: the list, a new one, and one model or dataset with its tabs."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.access import can, require
+from accounts.authentication import actor_of
+from accounts.current import current_team
+from accounts.errors import NotFound, Problem
+from accounts.pages import add_problem
+from accounts.rest import keyset_page
+from accounts.roles import Permission
+from governance.ledger.reads import events_about
+from governance.stages import Stage
+from registry import actions, reads
+from registry.actions.common import asset_target
+from registry.forms import AliasForm, AssetForm, DescriptionForm
+from registry.models import Asset, Version
+from registry.pages import asset_page, protected_stages
+
+# What the history of an asset tells to everybody who sees it; single files are in the ledger.
+_HISTORY = ("asset.", "version.", "alias.", "evidence.", "request.", "evaluation.", "deployment.")
+
+
+@login_required
+@require_safe
+def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
+    """The current team's models or datasets, last changed first."""
+    by, team = actor_of(request), current_team(request)
+    chosen = {
+        "search": request.GET.get("q", "").strip(),
+        "task": request.GET.get("task", ""),
+        "alias": request.GET.get("alias", ""),
+    }
+    rows = reads.visible_assets(by, kind)
+    if team is not None:
+        rows = rows.filter(team=team)
+    rows = reads.search_assets(rows, **chosen)
+    found, following = keyset_page(rows, order=["-updated_at", "-id"], cursor=request.GET.get("cursor", ""))
+    for asset in found:
+        asset.production = next((a for a in asset.aliases.all() if a.name == Stage.PRODUCTION), None)  # type: ignore[attr-defined]
+        asset.others = [a for a in asset.aliases.all() if a.name != Stage.PRODUCTION]  # type: ignore[attr-defined]
+    context = {
+        "kind": kind,
+        "section": f"{kind}s",
+        "assets": found,
+        "next": following,
+        "filters": _filters(kind, chosen),
+        "filtered": any(chosen.values()),
+        "team_now": team,
+        "may_create": bool(team and can(by, Permission.ASSET_CREATE, team)),
+    }
+    return render(request, "registry/list.html", context)
+
+
+def _filters(kind: str, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": "q", "kind": "search", "label": f"Search {kind}s", "value": chosen["search"]},
+        {
+            "name": "alias",
+            "kind": "choice",
+            "label": "In stage",
+            "value": chosen["alias"],
+            "choices": [(stage.value, stage.value.capitalize()) for stage in Stage],
+        },
+    ]
+    if kind == Asset.Kind.MODEL:
+        task = {"name": "task", "kind": "choice", "label": "Task", "value": chosen["task"]}
+        found.append(
+            {**task, "choices": [(value, value.replace("-", " ").capitalize()) for value in Asset.Task.values]}
+        )
+    return found
+
+
+@login_required
+def asset_create(request: HttpRequest, kind: str) -> HttpResponse:
+    by, team = actor_of(request), current_team(request)
+    if team is None:
+        raise NotFound("You are in no team yet. Ask an administrator for a role in one.")
+    require(by, Permission.ASSET_CREATE, team)
+    form = AssetForm(request.POST if request.method == "POST" else None, kind=kind)
+    if form.is_bound and form.is_valid():
+        try:
+            asset = actions.create_asset(team=team, kind=kind, by=by, **form.cleaned_data)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, f"{kind.capitalize()} made. Now give it a first version.")
+            return redirect(asset.get_absolute_url())
+    context = {"form": form, "kind": kind, "section": f"{kind}s", "team_now": team}
+    return render(request, "registry/new.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_safe
+def asset_detail(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    return show_versions(request, reads.get_asset(actor_of(request), kind, f"{team}/{name}"))
+
+
+def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm | None = None) -> HttpResponse:
+    """The first tab: versions, and the aliases beside them; a form with errors is shown again."""
+    by = actor_of(request)
+    page = asset_page(asset, "versions", by)
+    versions, following = keyset_page(
+        asset.versions.select_related("created_by"), order=["-number"], cursor=request.GET.get("cursor", "")
+    )
+    for version in versions:
+        version.asset = asset
+    page |= {
+        "versions": [(v, [a for a in page["aliases"] if a.version_id == v.pk]) for v in versions],
+        "next": following,
+        "latest": next((v for v in versions if v.is_registered), None),
+        "protected": protected_stages(asset),
+        "alias_form": alias_form or AliasForm(initial={"version": _latest_registered(versions)}),
+    }
+    return render(request, "registry/detail.html", page, status=422 if alias_form else 200)
+
+
+def _latest_registered(versions: list[Version]) -> int | None:
+    return next((version.number for version in versions if version.is_registered), None)
+
+
+def shown_version(asset: Asset) -> Version | None:
+    """The version that the tabs Files and Card show: the one in production, else the latest registered, else the draft."""
+    in_production = Version.objects.filter(aliases__asset=asset, aliases__name=Stage.PRODUCTION)
+    version = (
+        in_production.select_related("created_by").first()
+        or asset.versions.registered().select_related("created_by").first()
+        or asset.versions.select_related("created_by").first()
+    )
+    if version is not None:
+        version.asset = asset
+    return version
+
+
+@login_required
+@require_safe
+def asset_files(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    version = shown_version(asset)
+    page = asset_page(asset, "files", by) | {"version": version}
+    if version is not None:
+        files, following = keyset_page(
+            version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
+        )
+        page |= {"files": files, "next": following}
+    return render(request, "registry/asset_files.html", page)
+
+
+@login_required
+@require_safe
+def asset_card(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    return render(
+        request, "registry/asset_card.html", asset_page(asset, "card", by) | {"version": shown_version(asset)}
+    )
+
+
+@login_required
+@require_safe
+def asset_history(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    """Where the aliases pointed, and every act on the asset."""
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    told = events_about(asset_target(asset)).filter(action__regex="^(" + "|".join(p[:-1] for p in _HISTORY) + ")[.]")
+    events, following = keyset_page(told, order=["-id"], cursor=request.GET.get("cursor", ""))
+    page = asset_page(asset, "history", by) | {
+        "moves": reads.history_of(asset)[:50] if "cursor" not in request.GET else [],
+        "events": events,
+        "next": following,
+    }
+    return render(request, "registry/asset_history.html", page)
+
+
+@login_required
+def asset_settings(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    initial = {"description": asset.description, "task": asset.task}
+    form = DescriptionForm(request.POST if request.method == "POST" else None, kind=kind, initial=initial)
+    if form.is_bound and form.is_valid():
+        try:
+            actions.update_asset(asset=asset, by=by, **form.cleaned_data)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            messages.success(request, "Saved.")
+            return redirect(f"{asset.get_absolute_url()}/settings")
+    page = asset_page(asset, "settings", by) | {"form": form}
+    return render(request, "registry/asset_settings.html", page, status=422 if form.is_bound else 200)

@@ -1,0 +1,178 @@
+"""Pages: one version, its life as a draft, and what differs between two."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import require
+from accounts.authentication import actor_of
+from accounts.errors import Invalid, NotFound, Problem
+from accounts.pages import add_problem
+from accounts.rest import Cursor, keyset_page
+from accounts.roles import Permission
+from registry import actions, comparison, datasets, reads
+from registry.forms import UploadForm, VersionForm
+from registry.models import Asset, Version
+from registry.pages import asset_page
+
+PREVIEW_ROWS = 10
+PAGE_ROWS = 50
+# Facts in the order in which they are shown, with their words.
+_FACTS = (
+    ("architecture", "Architecture"),
+    ("parameters", "Parameters"),
+    ("dtypes", "Data types"),
+    ("context_length", "Context length"),
+    ("vocabulary", "Vocabulary"),
+    ("hidden_size", "Hidden size"),
+    ("tensors", "Tensors"),
+    ("rows", "Rows"),
+    ("columns", "Columns"),
+)
+
+
+def find(request: HttpRequest, kind: str, team: str, name: str, number: int) -> Version:
+    by = actor_of(request)
+    return reads.get_version(by, reads.get_asset(by, kind, f"{team}/{name}"), number)
+
+
+@login_required
+def version_create(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    require(by, Permission.ASSET_EDIT, asset)
+    form = VersionForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            version = actions.create_version(asset=asset, message=form.cleaned_data["message"], by=by)
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            return redirect(version.get_absolute_url())
+    page = asset_page(asset, "versions", by) | {"form": form}
+    return render(request, "registry/version_new.html", page, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_safe
+def version_detail(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
+    return show_version(request, find(request, kind, team, name, number))
+
+
+def show_version(
+    request: HttpRequest, version: Version, *, upload: UploadForm | None = None, problem: Problem | None = None
+) -> HttpResponse:
+    """A version's page; `problem` is what stopped the last act on it."""
+    files, following = keyset_page(
+        version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
+    )
+    page = asset_page(version.asset, "versions", actor_of(request))
+    page |= {
+        "version": version,
+        "version_title": f"Version {version.number}",
+        "version_aliases": [alias for alias in page["aliases"] if alias.version_id == version.pk],
+        "files": files,
+        "next": following,
+        "file_count": version.facts.get("files", len(files)),
+        "upload": upload or UploadForm(),
+        "problem": problem,
+        "facts": facts_of(version),
+        "warnings": version.facts.get("warnings", []),
+        "previous": version.asset.versions.filter(number__lt=version.number).values_list("number", flat=True).first(),
+        **(_preview(version, 0, PREVIEW_ROWS) if version.asset.kind == Asset.Kind.DATASET else {}),
+    }
+    status = problem.status if problem else 422 if upload else 200
+    return render(request, "registry/version.html", page, status=status)
+
+
+def facts_of(version: Version) -> list[tuple[str, Any]]:
+    """What the files say, in words: (name, value)."""
+    found: list[tuple[str, Any]] = []
+    for key, title in _FACTS:
+        value = version.facts.get(key)
+        if value in (None, "", [], {}):
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(value)
+        elif isinstance(value, list):
+            value = ", ".join(str(item) for item in value[:20])
+        found.append((title, value))
+    licence = version.facts.get("card", {}).get("license") or version.facts.get("card", {}).get("licence")
+    if licence:
+        found.append(("Licence", licence))
+    return found
+
+
+def _preview(version: Version, start: int, limit: int) -> dict[str, Any]:
+    if not version.is_registered:
+        return {}
+    columns = version.facts.get("columns", [])[:20]
+    rows = [
+        (path, line, [row.get(column) for column in columns])
+        for path, line, row in datasets.located_rows(version, start, limit)
+    ]
+    return {"columns": columns, "rows": rows, "row_count": datasets.count(version), "first_row": start + 1}
+
+
+@login_required
+@require_safe
+def version_rows(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
+    """A dataset's rows, page by page."""
+    version = find(request, kind, team, name, number)
+    cursor = request.GET.get("cursor", "")
+    start = Cursor.read(cursor, 1)[0] if cursor else 0
+    if not isinstance(start, int) or start < 0:
+        raise Invalid("cursor", "This is not a place in these rows.")
+    page = asset_page(version.asset, "versions", actor_of(request))
+    page |= {"version": version, "version_title": f"Version {version.number}", **_preview(version, start, PAGE_ROWS)}
+    following = start + PAGE_ROWS
+    page["next"] = Cursor.write([following]) if following < page.get("row_count", 0) else None
+    return render(request, "registry/rows.html", page)
+
+
+@login_required
+@require_POST
+def version_register(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
+    version = find(request, kind, team, name, number)
+    try:
+        version = actions.register_version(version=version, by=actor_of(request))
+    except Invalid as problem:
+        return show_version(request, version, problem=problem)
+    messages.success(request, f"Version {version.number} is registered. Nothing in it changes any more.")
+    return redirect(version.get_absolute_url())
+
+
+@login_required
+@require_POST
+def version_discard(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
+    version = find(request, kind, team, name, number)
+    actions.discard_version(version=version, by=actor_of(request))
+    messages.success(request, f"Draft {number} discarded.")
+    return redirect(version.asset.get_absolute_url())
+
+
+@login_required
+@require_safe
+def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    """Files, facts and card of two versions side by side: ?from=1&to=2."""
+    by = actor_of(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    numbers = [request.GET.get(side, "") for side in ("from", "to")]
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers):
+        raise NotFound("Say which two versions: ?from=1&to=2.")
+    before, after = (reads.get_version(by, asset, int(number)) for number in numbers)
+    page = asset_page(asset, "versions", by)
+    changes = comparison.files(before, after)
+    page |= {
+        "before": before,
+        "after": after,
+        "changes": [change for change in changes if change.state != "same"],
+        "unchanged": sum(change.state == "same" for change in changes),
+        "facts": comparison.facts(dict(facts_of(before)), dict(facts_of(after))),
+        "numbers": list(asset.versions.values_list("number", flat=True)[:100]),
+    }
+    return render(request, "registry/compare.html", page)
