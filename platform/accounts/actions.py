@@ -8,13 +8,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
-from guardian.shortcuts import assign_perm, remove_perm
+from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
 
 from accounts import keys
 from accounts.access import Actor, require, require_site_admin, roles_on, visible_teams
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import NAME_HELP, ApiKey, Team, User, valid_name
-from accounts.roles import Permission, Role, Scope
+from accounts.roles import ALL_ROLE_CODENAMES, Permission, Role, Scope
 from governance.ledger.actions import Action, Target, record
 
 
@@ -91,10 +91,14 @@ def create_service_account(*, name: str, team: Team, role: Role, by: Actor) -> U
     """A service account of a team, with its first role there: made by whoever manages the team."""
     require(by, Permission.TEAM_MANAGE, team)
     check_name(name)
-    email = f"{name}@{team.name.replace('_', '-')}.service.invalid"
-    user = _create_user(
-        email=email, name=name, password=None, kind=User.Kind.SERVICE, by=by, is_superuser=False, team=team.name
-    )
+    # An address that no mail goes to: accounts are told apart by it.
+    email = f"{name}+{team.name}".replace(".", "-") + "@service.invalid"
+    try:
+        user = _create_user(email=email, name=name, password=None, kind=User.Kind.SERVICE, by=by, is_superuser=False)
+    except Conflict:
+        raise Conflict(
+            f"The team '{team}' has a service account '{name}' already.", errors={"name": ["This name is taken."]}
+        ) from None
     grant_role(user=user, role=role, on=team, by=by)
     return user
 
@@ -162,12 +166,7 @@ def role_target(obj: models.Model) -> Target:
 def grant_role(*, user: User, role: Role, on: models.Model, by: Actor) -> bool:
     """Give a role on a team or one asset; False when it was there already."""
     require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
-    actor = Actor(user)
-    if role in (
-        actor.team_roles.get(on.pk, set())
-        if isinstance(on, Team)
-        else actor.object_roles(type(on)).get(str(on.pk), set())
-    ):
+    if role in _roles_held(user, on):
         return False
     assign_perm(f"{on._meta.app_label}.role_{role.value}", user, on)
     record(
@@ -183,7 +182,10 @@ def grant_role(*, user: User, role: Role, on: models.Model, by: Actor) -> bool:
 
 @transaction.atomic
 def revoke_role(*, user: User, role: Role, on: models.Model, by: Actor) -> None:
+    """Take a role away; without effect, and without an event, where it was not held."""
     require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
+    if role not in _roles_held(user, on):
+        return
     remove_perm(f"{on._meta.app_label}.role_{role.value}", user, on)
     record(
         Action.ROLE_REVOKED,
@@ -193,6 +195,12 @@ def revoke_role(*, user: User, role: Role, on: models.Model, by: Actor) -> None:
         also=[role_target(on)],
         before={"role": role.value, "on": str(on)},
     )
+
+
+def _roles_held(user: User, on: models.Model) -> set[Role]:
+    """The roles granted on just this, whether or not the account is active."""
+    names = get_user_perms(user, on).values_list("codename", flat=True)
+    return {ALL_ROLE_CODENAMES[name] for name in names if name in ALL_ROLE_CODENAMES}
 
 
 def _team_name(on: models.Model) -> str:

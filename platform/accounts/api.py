@@ -1,47 +1,76 @@
-"""REST: teams, people, members and keys."""
+"""REST: teams, people, memberships and keys."""
 
-from drf_spectacular.utils import extend_schema
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import actions, reads
-from accounts.access import get_team, require, require_site_admin, roles_on, visible_teams
+from accounts import actions, members
+from accounts.access import Actor, get_team, require, roles_on, visible_teams
 from accounts.errors import Invalid, NotFound
 from accounts.models import Team, User
 from accounts.rest import ApiView, page_response
 from accounts.roles import Permission, Role
 from accounts.serializers import (
-    GrantSerializer,
     KeyCreateSerializer,
     KeySerializer,
+    MemberCreateSerializer,
     MemberSerializer,
+    MeSerializer,
     NewKeySerializer,
     PersonCreateSerializer,
     PersonSerializer,
+    ServiceAccountCreateSerializer,
     TeamCreateSerializer,
     TeamSerializer,
 )
 
+PAGING = [
+    OpenApiParameter("cursor", str, description="`next` of the page before."),
+    OpenApiParameter("limit", int, description="Results per page, 1 to 200; 50 when left out."),
+]
+
+
+def find_person(email: str, field: str) -> User:
+    """Somebody by e-mail, for a grant; the field is wrong when there is nobody."""
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    if user is None:
+        raise Invalid(field, f"There is no account for {email}. A site administrator can make one.")
+    return user
+
 
 class MeView(ApiView):
-    @extend_schema(operation_id="me", tags=["Accounts"], responses=PersonSerializer)
+    @extend_schema(operation_id="me", tags=["Me"], responses=MeSerializer)
     def get(self, request: Request) -> Response:
-        """Who you are, by this key or session, and your roles by team."""
-        by = self.by
-        teams = Team.objects.filter(visible_teams(by))
-        roles = {team.name: sorted(role.value for role in roles_on(by, team)) for team in teams}
-        return Response({**PersonSerializer(by.user).data, "roles": roles})
+        """Who you are: your teams and roles, and the key that you sent."""
+        user = self.by.user
+        assert user is not None  # the view asks for authentication
+        teams = Team.objects.filter(visible_teams(self.by)).order_by("name")
+        user.teams = [  # type: ignore[attr-defined]
+            {"name": team.name, "title": team.title, "roles": sorted(roles_on(self.by, team))} for team in teams
+        ]
+        user.key = self.by.key  # type: ignore[attr-defined]
+        return Response(MeSerializer(user).data)
 
 
 class TeamListView(ApiView):
-    @extend_schema(operation_id="teams_list", tags=["Accounts"], responses=TeamSerializer(many=True))
+    @extend_schema(operation_id="teams_list", tags=["Teams"], parameters=PAGING, responses=TeamSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """The teams that you see."""
-        rows = Team.objects.filter(visible_teams(self.by))
-        return page_response(request, rows, order=["name"], show=lambda team: TeamSerializer(team).data)
+        """The teams that you are in; a site administrator gets all."""
+        return page_response(
+            request,
+            Team.objects.filter(visible_teams(self.by)),
+            order=["name"],
+            show=lambda team: TeamSerializer(team).data,
+        )
 
     @extend_schema(
-        operation_id="teams_create", tags=["Accounts"], request=TeamCreateSerializer, responses={201: TeamSerializer}
+        operation_id="teams_create",
+        tags=["Teams"],
+        request=TeamCreateSerializer,
+        responses={201: TeamSerializer},
+        examples=[OpenApiExample("A team", {"name": "acme", "title": "Acme"}, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """Make a team. Needs a site administrator."""
@@ -49,98 +78,153 @@ class TeamListView(ApiView):
         return Response(TeamSerializer(team).data, status=201)
 
 
-class PersonListView(ApiView):
-    @extend_schema(operation_id="people_list", tags=["Accounts"], responses=PersonSerializer(many=True))
+class PeopleView(ApiView):
+    @extend_schema(
+        operation_id="people_list", tags=["People"], parameters=PAGING, responses=PersonSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
-        """Everybody with an account. Needs a site administrator."""
-        require_site_admin(self.by)
-        return page_response(request, User.objects.all(), order=["id"], show=lambda user: PersonSerializer(user).data)
+        """The people and service accounts of your teams; a site administrator gets all."""
+        return page_response(
+            request,
+            members.known_people(self.by),
+            order=["id"],
+            show=lambda person: PersonSerializer(person).data,
+        )
 
     @extend_schema(
         operation_id="people_create",
-        tags=["Accounts"],
+        tags=["People"],
         request=PersonCreateSerializer,
         responses={201: PersonSerializer},
+        examples=[
+            OpenApiExample(
+                "A person",
+                {"email": "alice@example.com", "name": "Alice", "password": "a long first password"},
+                request_only=True,
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
-        """Make an account for a person, or a service account. Needs a site administrator."""
-        user = actions.create_user(by=self.by, **self.read(PersonCreateSerializer))
+        """Make an account for a person. Needs a site administrator."""
+        data = self.read(PersonCreateSerializer)
+        user = actions.create_user(is_superuser=data.pop("site_admin"), by=self.by, **data)
         return Response(PersonSerializer(user).data, status=201)
 
 
 class MemberListView(ApiView):
-    @extend_schema(operation_id="members_list", tags=["Accounts"], responses=MemberSerializer(many=True))
+    @extend_schema(
+        operation_id="members_list", tags=["Teams"], parameters=PAGING, responses=MemberSerializer(many=True)
+    )
     def get(self, request: Request, team: str) -> Response:
-        """Everybody with a role on the team."""
+        """Who has which roles on a team."""
         found = get_team(self.by, team)
-        require(self.by, Permission.TEAM_VIEW, found)
-        rows = [
-            {"person": user.email, "name": user.name, "kind": user.kind, "roles": [role.value for role in roles]}
-            for user, roles in reads.members(found)
-        ]
-        return Response({"results": rows, "next": None})
+        return page_response(
+            request, members.members(found), order=["id"], show=lambda member: MemberSerializer(member).data
+        )
 
     @extend_schema(
-        operation_id="members_grant", tags=["Accounts"], request=GrantSerializer, responses={201: MemberSerializer}
+        operation_id="members_grant",
+        tags=["Teams"],
+        request=MemberCreateSerializer,
+        responses={200: MemberSerializer, 201: MemberSerializer},
+        examples=[
+            OpenApiExample("A reviewer", {"person": "bob@example.com", "role": "reviewer"}, request_only=True),
+        ],
     )
     def post(self, request: Request, team: str) -> Response:
-        """Give somebody a role on the team. Needs team.manage."""
+        """Give a person or service account a role: 201, or 200 when it had the role already. Needs team.manage."""
         found = get_team(self.by, team)
+        data = self.read(MemberCreateSerializer)
         require(self.by, Permission.TEAM_MANAGE, found)
-        data = self.read(GrantSerializer)
-        try:
-            user = reads.get_user(data["person"])
-        except NotFound as missing:
-            raise Invalid("person", missing.detail) from None
-        actions.grant_role(user=user, role=Role(data["role"]), on=found, by=self.by)
-        roles = next((roles for member, roles in reads.members(found) if member == user), [])
-        body = {"person": user.email, "name": user.name, "kind": user.kind, "roles": [role.value for role in roles]}
-        return Response(body, status=201)
+        user = find_person(data["person"], "person")
+        new = actions.grant_role(user=user, role=Role(data["role"]), on=found, by=self.by)
+        member = members.get_member(found, user.email)
+        return Response(MemberSerializer(member).data, status=201 if new else 200)
 
 
 class MemberView(ApiView):
-    @extend_schema(operation_id="members_revoke", tags=["Accounts"], responses={204: None})
-    def delete(self, request: Request, team: str, person: str, role: str) -> Response:
-        """Take a role from somebody. Needs team.manage."""
+    @extend_schema(operation_id="members_revoke", tags=["Teams"], responses={204: None})
+    def delete(self, request: Request, team: str, email: str, role: str) -> Response:
+        """Take a role away. Needs team.manage."""
         found = get_team(self.by, team)
         require(self.by, Permission.TEAM_MANAGE, found)
         if role not in set(Role):
-            raise NotFound(f"There is no role '{role}'.")
-        actions.revoke_role(user=reads.get_user(person), role=Role(role), on=found, by=self.by)
+            raise NotFound(f"There is no role '{role}'. The roles are {', '.join(Role)}.")
+        actions.revoke_role(user=members.get_member(found, email), role=Role(role), on=found, by=self.by)
         return Response(status=204)
 
 
+class ServiceAccountListView(ApiView):
+    @extend_schema(
+        operation_id="service_accounts_create",
+        tags=["Teams"],
+        request=ServiceAccountCreateSerializer,
+        responses={201: MemberSerializer},
+    )
+    def post(self, request: Request, team: str) -> Response:
+        """Make a service account: it has keys and no password. Needs team.manage."""
+        found = get_team(self.by, team)
+        data = self.read(ServiceAccountCreateSerializer)
+        user = actions.create_service_account(name=data["name"], team=found, role=Role(data["role"]), by=self.by)
+        return Response(MemberSerializer(members.get_member(found, user.email)).data, status=201)
+
+
+def make_key(by: Actor, data: dict[str, Any]) -> dict[str, Any]:
+    """Translate a key's form or body into the action; the answer has the whole key."""
+    team = get_team(by, data["team"]) if data.get("team") else None
+    owner = find_person(data["service_account"], "service_account") if data.get("service_account") else None
+    row, whole = actions.create_key(
+        name=data["name"],
+        team=team,
+        user=owner,
+        scopes=data.get("scopes") or (),
+        expires_at=data.get("expires_at"),
+        by=by,
+    )
+    return {"key": whole, **KeySerializer(row).data}
+
+
 class KeyListView(ApiView):
-    @extend_schema(operation_id="keys_list", tags=["Accounts"], responses=KeySerializer(many=True))
+    @extend_schema(
+        operation_id="keys_list",
+        tags=["Keys"],
+        parameters=[
+            *PAGING,
+            OpenApiParameter("team", str, description="All keys made for this team (needs team.manage)."),
+        ],
+        responses=KeySerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
-        """Your keys, and those of service accounts in teams that you manage."""
-        rows = reads.visible_keys(self.by)
-        return page_response(request, rows, order=["-id"], show=lambda key: KeySerializer(key).data)
+        """Your keys, newest first. Only their ids: a whole key is shown once, when it is made."""
+        team = None
+        if name := request.query_params.get("team"):
+            team = get_team(self.by, name)
+            require(self.by, Permission.TEAM_MANAGE, team)
+        return page_response(
+            request, members.keys_of(self.by, team), order=["-id"], show=lambda key: KeySerializer(key).data
+        )
 
     @extend_schema(
-        operation_id="keys_create", tags=["Accounts"], request=KeyCreateSerializer, responses={201: NewKeySerializer}
+        operation_id="keys_create",
+        tags=["Keys"],
+        request=KeyCreateSerializer,
+        responses={201: NewKeySerializer},
+        examples=[
+            OpenApiExample(
+                "A key that only calls models",
+                {"name": "chat bot", "team": "acme", "scopes": ["invoke"]},
+                request_only=True,
+            ),
+        ],
     )
     def post(self, request: Request) -> Response:
-        """Make a key: in a signed-in session, since a key cannot make keys. The whole key is in this answer alone."""
-        data = self.read(KeyCreateSerializer)
-        try:
-            team = get_team(self.by, data["team"]) if data["team"] else None
-        except NotFound as missing:
-            raise Invalid("team", missing.detail) from None
-        user = reads.get_user(data["service_account"]) if data["service_account"] else None
-        row, whole = actions.create_key(
-            name=data["name"], team=team, user=user, scopes=data["scopes"], expires_at=data["expires_at"], by=self.by
-        )
-        return Response({**KeySerializer(row).data, "key": whole}, status=201)
+        """Make a key for yourself, in a signed-in session: a key makes no keys."""
+        return Response(make_key(self.by, self.read(KeyCreateSerializer)), status=201)
 
 
 class KeyView(ApiView):
-    @extend_schema(operation_id="keys_get", tags=["Accounts"], responses=KeySerializer)
-    def get(self, request: Request, key_id: str) -> Response:
-        return Response(KeySerializer(reads.get_key(self.by, key_id)).data)
-
-    @extend_schema(operation_id="keys_revoke", tags=["Accounts"], responses={204: None})
+    @extend_schema(operation_id="keys_revoke", tags=["Keys"], responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
-        """End a key at once."""
-        actions.revoke_key(key=reads.get_key(self.by, key_id), by=self.by)
+        """Revoke a key, for ever and at once: your own, or one of a team that you manage."""
+        actions.revoke_key(key=members.get_key(self.by, key_id), by=self.by)
         return Response(status=204)

@@ -1,11 +1,17 @@
-"""JSON shapes of teams, people, roles and keys."""
+"""JSON shapes of teams, people, memberships and keys."""
 
 from typing import Any
 
 from rest_framework import serializers
 
+from accounts.members import roles_of
 from accounts.models import NAME_HELP, ApiKey, Team, User
 from accounts.roles import Role, Scope
+
+
+class TeamCreateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=96, help_text=NAME_HELP)
+    title = serializers.CharField(max_length=120, required=False, allow_blank=True, help_text="What pages show.")
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -14,85 +20,95 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
         fields = ["id", "name", "title", "created_at"]
 
 
-class TeamCreateSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(help_text=NAME_HELP)
-    title = serializers.CharField(default="", allow_blank=True, max_length=120)
+class PersonCreateSerializer(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=254, help_text="What the person signs in with.")
+    name = serializers.CharField(max_length=120)
+    password = serializers.CharField(
+        max_length=200, write_only=True, trim_whitespace=False, help_text="A first password, at least 8 characters."
+    )
+    site_admin = serializers.BooleanField(default=False, help_text="May make teams and people.")
 
 
 class PersonSerializer(serializers.ModelSerializer[User]):
     site_admin = serializers.BooleanField(source="is_superuser")
+    active = serializers.BooleanField(source="is_active")
 
     class Meta:
         model = User
-        fields = ["id", "email", "name", "kind", "is_active", "site_admin", "created_at"]
+        fields = ["id", "email", "name", "kind", "active", "site_admin", "created_at"]
 
 
-class PersonCreateSerializer(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=254)
-    name = serializers.CharField(max_length=120)
-    password = serializers.CharField(
-        default=None, allow_null=True, write_only=True, help_text="The first password; none for a service account."
-    )
-    kind = serializers.ChoiceField(User.Kind.choices, default=User.Kind.PERSON)
+class MemberCreateSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField(max_length=254, help_text="E-mail of the person or service account.")
+    role = serializers.ChoiceField(choices=list(Role))
 
 
-class MemberSerializer(serializers.Serializer[Any]):
-    person = serializers.CharField(help_text="E-mail address.")
-    name = serializers.CharField(read_only=True)
-    kind = serializers.CharField(read_only=True)
-    roles = serializers.ListField(child=serializers.CharField(), read_only=True)
+class MemberSerializer(serializers.ModelSerializer[User]):
+    """Somebody with roles on a team."""
 
-
-class GrantSerializer(serializers.Serializer[Any]):
-    person = serializers.CharField(help_text="E-mail address of somebody who has an account.")
-    role = serializers.ChoiceField([role.value for role in Role])
-
-
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
-    id = serializers.CharField(
-        source="key_id", help_text="The key's public part: the user name of Basic authentication."
-    )
-    team = serializers.CharField(source="team.name", allow_null=True, default=None)
-    owner = serializers.CharField(source="user.email")
-    state = serializers.SerializerMethodField(help_text="active, expired or revoked")
+    roles = serializers.SerializerMethodField()
 
     class Meta:
-        model = ApiKey
-        fields = [
-            "id",
-            "name",
-            "owner",
-            "team",
-            "scopes",
-            "state",
-            "created_at",
-            "expires_at",
-            "revoked_at",
-            "last_used_at",
-        ]
+        model = User
+        fields = ["email", "name", "kind", "roles"]
 
-    def get_state(self, key: ApiKey) -> str:
-        return key.state()
+    def get_roles(self, member: User) -> list[str]:
+        return [role.value for role in roles_of(member)]
+
+
+class ServiceAccountCreateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=96, help_text=NAME_HELP)
+    role = serializers.ChoiceField(choices=list(Role), default=Role.CONTRIBUTOR)
 
 
 class KeyCreateSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120, help_text="What will use it.")
     team = serializers.CharField(
-        default=None, allow_null=True, help_text="The key reaches this team alone; none: all of yours."
-    )
-    service_account = serializers.CharField(
-        default=None, allow_null=True, help_text="E-mail of a service account of the team."
+        required=False, allow_null=True, help_text="The one team it works for; null: all that its owner reaches."
     )
     scopes = serializers.ListField(
-        child=serializers.ChoiceField([scope.value for scope in Scope]),
-        default=list,
-        help_text="None: all that you may do.",
+        child=serializers.CharField(),
+        required=False,
+        help_text=f"Any of {', '.join(Scope)}; none: all that its owner may do.",
     )
-    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: never.")
+    service_account = serializers.CharField(
+        required=False, help_text="E-mail of a service account of `team`, to make its key (needs team.manage)."
+    )
+
+
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
+    id = serializers.CharField(source="key_id", help_text="Public; also the user name where a client sends Basic.")
+    owner = serializers.EmailField(source="user.email")
+    team = serializers.CharField(source="team.name", default=None, allow_null=True)
+    state = serializers.SerializerMethodField(help_text="active, expired or revoked")
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id", "name", "owner", "team", "scopes", "state", "created_at", "expires_at", "revoked_at", "last_used_at",
+        ]  # fmt: skip
+
+    def get_state(self, key: ApiKey) -> str:
+        return key.state()
 
 
 class NewKeySerializer(KeySerializer):
-    key = serializers.CharField(read_only=True, help_text="The whole key. It is shown this once.")
+    key = serializers.CharField(help_text="The whole key. This is the only time that it is shown.")
 
     class Meta(KeySerializer.Meta):
-        fields = [*KeySerializer.Meta.fields, "key"]
+        fields = ["key", *KeySerializer.Meta.fields]
+
+
+class MeTeamSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+
+
+class MeSerializer(PersonSerializer):
+    teams = MeTeamSerializer(many=True)
+    key = KeySerializer(allow_null=True, help_text="The key of this request; null in a browser's session.")
+
+    class Meta(PersonSerializer.Meta):
+        fields = [*PersonSerializer.Meta.fields, "teams", "key"]
