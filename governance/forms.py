@@ -11,18 +11,17 @@ from governance.ledger.actions import Action
 from governance.rules import CardCheck, Rules
 from governance.stages import Stage
 
+ACTIONS = [
+    ("", "Any action"),
+    *[(noun, f"{noun.replace('_', ' ')}: all") for noun in sorted({a.value.split(".")[0] for a in Action})],
+    *[(action.value, action.value) for action in sorted(Action)],
+]
+
 
 class LedgerFilterForm(forms.Form):
     actor = forms.CharField(required=False, label="Who")
     asset = forms.CharField(required=False, label="What")
-    action = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", "Any action"),
-            *[(noun, f"{noun.replace('_', ' ')}: all") for noun in sorted({a.value.split(".")[0] for a in Action})],
-            *[(action.value, action.value) for action in sorted(Action)],
-        ],
-    )
+    action = forms.ChoiceField(required=False, choices=ACTIONS)
     after = forms.CharField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     before = forms.CharField(required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}))
 

@@ -14,7 +14,7 @@ from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from governance.access import ledger_teams
 from governance.api.ledger import filter_of
-from governance.forms import LedgerFilterForm
+from governance.forms import ACTIONS, LedgerFilterForm
 from governance.ledger.actions import Target
 from governance.ledger.models import AuditEvent
 from governance.ledger.reads import Filter, events_about, search
@@ -36,7 +36,24 @@ def ledger_list(request: HttpRequest) -> HttpResponse:
         add_problem(form, problem)
         chosen = Filter()
     found, following = keyset_page(search(chosen, teams=teams), order=["-id"], cursor=request.GET.get("cursor", ""))
-    context = {"form": form, "events": found, "next": following, "filtered": any(values.values()), "values": values}
+    context = {
+        "form": form,
+        "events": found,
+        "next": following,
+        "filters": [
+            {"name": "actor", "kind": "search", "label": "Who: name or e-mail", "value": values["actor"]},
+            {"name": "asset", "kind": "search", "label": "What: acme/date-normaliser", "value": values["asset"]},
+            {
+                "name": "action",
+                "kind": "choice",
+                "label": "Any action",
+                "value": values["action"],
+                "choices": ACTIONS[1:],
+            },
+            {"name": "after", "kind": "date", "label": "From", "value": values["after"]},
+            {"name": "before", "kind": "date", "label": "Until", "value": values["before"]},
+        ],
+    }
     return render(request, "governance/ledger_list.html", context)
 
 
