@@ -1,5 +1,17 @@
 """REST."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from serving import api
+
+DEPLOYMENT = "deployments/<str:team>/<str:name>"
+
+urlpatterns: list[URLPattern] = [
+    path("deployments", api.DeploymentListView.as_view(), name="api-deployment-list"),
+    path(DEPLOYMENT, api.DeploymentDetailView.as_view(), name="api-deployment-detail"),
+    path(f"{DEPLOYMENT}/stop", api.DeploymentStopView.as_view(), name="api-deployment-stop"),
+    path(f"{DEPLOYMENT}/start", api.DeploymentStartView.as_view(), name="api-deployment-start"),
+    path(f"{DEPLOYMENT}/logs", api.DeploymentLogsView.as_view(), name="api-deployment-logs"),
+    path(f"{DEPLOYMENT}/revisions", api.RevisionListView.as_view(), name="api-deployment-revisions"),
+    path("cluster", api.ClusterView.as_view(), name="api-cluster"),
+]

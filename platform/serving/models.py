@@ -24,7 +24,12 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
     def with_revision(self) -> "DeploymentQuerySet":
         return self.select_related(
-            "team", "updated_by", "created_by", "revision__version__asset__team", "active__version__asset__team"
+            "team",
+            "updated_by",
+            "created_by",
+            "revision__version__asset__team",
+            "revision__created_by",
+            "active__version__asset__team",
         )
 
 

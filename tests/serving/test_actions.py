@@ -39,8 +39,10 @@ def test_approved_version_is_deployed_bound_to_its_digest_and_approval(approved:
     assert (deployment.revision.number, deployment.revision.digest) == (1, approved.digest)
     assert deployment.revision.approval_id is not None
     (event,) = events("deployment.created")
-    assert event.actor_name == "Dana" and event.after["digest"] == approved.digest
-    assert f"version:{approved.pk}" in event.subjects and f"model:{approved.asset_id}" in event.subjects
+    assert event.actor_name == "Dana"
+    assert event.after["digest"] == approved.digest
+    assert f"version:{approved.pk}" in event.subjects
+    assert f"model:{approved.asset_id}" in event.subjects
 
 
 def test_unapproved_version_is_refused_and_the_refusal_is_in_the_ledger(version: Version, dana: Actor) -> None:
@@ -50,9 +52,8 @@ def test_unapproved_version_is_refused_and_the_refusal_is_in_the_ledger(version:
     assert refusal.value.link.startswith("/requests/new?")
     assert not Deployment.objects.exists()
     (event,) = events("deployment.refused")
-    assert (
-        event.after == {"deployment": "acme/dates", "stage": "production"} and f"version:{version.pk}" in event.subjects
-    )
+    assert event.after == {"deployment": "acme/dates", "stage": "production"}
+    assert f"version:{version.pk}" in event.subjects
 
 
 def test_approval_of_one_digest_never_covers_another(approved: Version, cast: SimpleNamespace, dana: Actor) -> None:
@@ -69,7 +70,8 @@ def test_only_an_applied_approval_counts(version: Version, cast: SimpleNamespace
 
 def test_free_stage_needs_no_approval(version: Version, dana: Actor) -> None:
     deployment = create(version, dana, stage="development")
-    assert deployment.revision and deployment.revision.approval_id is None
+    assert deployment.revision
+    assert deployment.revision.approval_id is None
 
 
 def test_update_asks_the_gate_for_the_new_version(deployment: Deployment, cast: SimpleNamespace, dana: Actor) -> None:
@@ -77,10 +79,13 @@ def test_update_asks_the_gate_for_the_new_version(deployment: Deployment, cast: 
     with pytest.raises(ApprovalRequired):
         actions.update_deployment(deployment=deployment, version=second, by=dana)
     deployment.refresh_from_db()
-    assert deployment.revision and deployment.revision.number == 1 and deployment.generation == 1
+    assert deployment.revision
+    assert deployment.revision.number == 1
+    assert deployment.generation == 1
     approve(second, cast)
     updated = actions.update_deployment(deployment=deployment, version=second, by=dana)
-    assert updated.revision and (updated.revision.number, updated.revision.digest) == (2, second.digest)
+    assert updated.revision
+    assert (updated.revision.number, updated.revision.digest) == (2, second.digest)
 
 
 def test_start_asks_the_gate_again(deployment: Deployment, cast: SimpleNamespace, dana: Actor) -> None:
@@ -105,7 +110,8 @@ def test_stopping_takes_the_endpoint_away_at_once(deployment: Deployment, dana: 
 
 def test_scaling_makes_no_new_revision(deployment: Deployment, dana: Actor) -> None:
     scaled = actions.scale_deployment(deployment=deployment, replicas=2, by=dana)
-    assert scaled.replicas == 2 and scaled.revisions.count() == 1
+    assert scaled.replicas == 2
+    assert scaled.revisions.count() == 1
     (event,) = events("deployment.changed")
     assert (event.before["replicas"], event.after["replicas"]) == (1, 2)
     assert actions.scale_deployment(deployment=deployment, replicas=2, by=dana).generation == scaled.generation
@@ -166,7 +172,8 @@ def test_gpu_where_there_is_none_is_refused_with_what_the_cluster_has(approved: 
     with pytest.raises(Invalid) as problem:
         create(approved, dana, num_gpus=1)
     assert "2 CPUs, no GPU and 24.0 GiB of memory on 1 node" in problem.value.detail
-    assert list(problem.value.errors) == ["num_gpus"] and not Deployment.objects.exists()
+    assert list(problem.value.errors) == ["num_gpus"]
+    assert not Deployment.objects.exists()
 
 
 def test_more_gpus_than_any_node_has_are_refused(approved: Version, dana: Actor, machine: SimpleNamespace) -> None:
@@ -223,7 +230,8 @@ def test_target_stays_up_while_anybody_holds_it(
     assert (target.purpose, target.stage, target.desired) == ("evaluation", "", "running")
     assert actions.hold_target(version=version, holder="evaluation:1", by=by).pk == target.pk
     actions.hold_target(version=version, holder="evaluation:2", by=by)
-    assert Hold.objects.count() == 2 and Deployment.objects.count() == 1
+    assert Hold.objects.count() == 2
+    assert Deployment.objects.count() == 1
     actions.release_target(holder="evaluation:1")
     actions.release_target(holder="evaluation:1")
     target.refresh_from_db()

@@ -80,8 +80,10 @@ def test_what_is_not_kept_answers_nothing_and_what_answers_has_a_state_with_an_e
 def test_failed_start_says_what_the_engine_said() -> None:
     verdict = decide(wanted(failures=1), seen(Sight.FAILED))
     assert verdict.message == "model.safetensors: the header is cut off after 12 bytes"
-    assert "Traceback" in verdict.detail and "\x1b" not in verdict.detail
-    assert verdict.failed_now and verdict.failures == 2
+    assert "Traceback" in verdict.detail
+    assert "\x1b" not in verdict.detail
+    assert verdict.failed_now
+    assert verdict.failures == 2
     assert [found.state for _, found in verdict.replicas] == ["stopped"]  # its log can still be read
 
 
@@ -96,7 +98,8 @@ def test_back_off_keeps_the_message_and_forgets_it_once_running() -> None:
     waiting = wanted(Wish.WAIT, failures=2, message="No such file", detail="all of it")
     verdict = decide(waiting, {})
     assert (verdict.state, verdict.message, verdict.detail) == ("failed", "No such file", "all of it")
-    assert not verdict.failed_now and verdict.failures == 2
+    assert not verdict.failed_now
+    assert verdict.failures == 2
     assert decide(wanted(failures=2), seen(Sight.RUNNING)).failures == 0
 
 
@@ -113,7 +116,8 @@ def test_older_revision_answers_until_its_successor_does() -> None:
 def test_update_that_fails_interrupts_nobody() -> None:
     verdict = decide(wanted(older=True), seen(Sight.FAILED, Sight.RUNNING))
     assert (verdict.state, verdict.answering, verdict.failed_now) == ("running", 1, True)
-    assert "header is cut off" in verdict.message and "Revision 1 goes on answering" in verdict.message
+    assert "header is cut off" in verdict.message
+    assert "Revision 1 goes on answering" in verdict.message
     assert [config["name"] for config in verdict.applications] == ["deployment-1-1"]
 
 
@@ -138,7 +142,9 @@ def test_scaling_is_an_update_during_which_requests_are_answered() -> None:
 def test_serve_is_told_only_what_it_does_not_know() -> None:
     apps = {"deployment-1-2": App("deployment-1-2", "RUNNING", config=CONFIG)}
     assert not differs([CONFIG], apps)
-    assert differs([], apps) and differs([CONFIG, OLDER], apps) and differs([CONFIG | {"args": {"x": 1}}], apps)
+    assert differs([], apps)
+    assert differs([CONFIG, OLDER], apps)
+    assert differs([CONFIG | {"args": {"x": 1}}], apps)
     assert differs([CONFIG], {"deployment-1-2": App("deployment-1-2", "DELETING", config=CONFIG)})
     imperative = App("somebody-elses", "RUNNING", config=None)
     assert not differs([CONFIG], apps | {"somebody-elses": imperative})

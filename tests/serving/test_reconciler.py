@@ -87,10 +87,12 @@ def complete(deployment: Deployment) -> dict[str, Any]:
 def test_whole_life_of_a_deployment(site: SimpleNamespace, ray_cluster: RayCluster) -> None:
     deployment = deploy(site)
     until(deployment, lambda d: d.state == "running")
-    assert deployment.states[0] == "queued" and "starting" in deployment.states  # type: ignore[attr-defined]
+    assert deployment.states[0] == "queued"
+    assert "starting" in deployment.states
     assert complete(deployment)["usage"]["completion_tokens"] > 0
     (replica,) = deployment.observed_replicas
-    assert replica["state"] == "running" and replica["revision"] == 1
+    assert replica["state"] == "running"
+    assert replica["revision"] == 1
     assert cluster.log_tail(replica["node_id"], replica["log"], lines=50)
     first = replica["id"]
 
@@ -101,7 +103,9 @@ def test_whole_life_of_a_deployment(site: SimpleNamespace, ray_cluster: RayClust
 
     actions.stop_deployment(deployment=deployment, by=site.dana)
     until(deployment, lambda d: d.state == "stopped")
-    assert ray_cluster.replicas() == [] and deployment.observed_replicas == [] and deployment.endpoint == ""
+    assert ray_cluster.replicas() == []
+    assert deployment.observed_replicas == []
+    assert deployment.endpoint == ""
 
     actions.start_deployment(deployment=deployment, by=site.dana)
     until(deployment, lambda d: d.state == "running" and d.ready_replicas == 2)
@@ -116,9 +120,12 @@ def test_update_goes_from_one_revision_to_the_next_without_a_gap(site: SimpleNam
     second = register(site.cast, tiny.make_llama(tmp_path / "second", seed=1))
     actions.update_deployment(deployment=deployment, version=second, by=site.dana)
     until(deployment, lambda d: d.state == "updating")
-    assert deployment.endpoint == first and complete(deployment)
+    assert deployment.endpoint == first
+    assert complete(deployment)
     until(deployment, lambda d: d.state == "running" and d.endpoint != first)
-    assert deployment.active and deployment.active.version == second and complete(deployment)
+    assert deployment.active
+    assert deployment.active.version == second
+    assert complete(deployment)
     eventually(lambda: reconciler.reconcile() and list(cluster.observe().apps) == [deployment.active.application])
 
 
@@ -132,13 +139,17 @@ def test_files_that_do_not_load_fail_with_the_engines_words_and_back_off(
     deployment = deploy(site, version=register(site.cast, broken))
     until(deployment, lambda d: d.state == "failed")
     assert deployment.message.startswith("the model does not load: RuntimeError"), deployment.message
-    assert "Traceback" not in deployment.message and deployment.detail
-    assert deployment.failures == 1 and deployment.retry_at is not None
+    assert "Traceback" not in deployment.message
+    assert deployment.detail
+    assert deployment.failures == 1
+    assert deployment.retry_at is not None
     eventually(lambda: reconciler.reconcile() and not cluster.observe().apps, what="nothing is retried before its time")
     deployment.refresh_from_db()
-    assert deployment.state == "failed" and deployment.observed_replicas, "the log can still be found"
+    assert deployment.state == "failed"
+    assert deployment.observed_replicas, "the log can still be found"
     (event,) = AuditEvent.objects.filter(action="deployment.state_changed")
-    assert event.after["state"] == "failed" and event.reason == deployment.message
+    assert event.after["state"] == "failed"
+    assert event.reason == deployment.message
 
 
 def test_failed_update_leaves_the_older_revision_answering(site: SimpleNamespace, tmp_path: Path) -> None:
@@ -148,15 +159,19 @@ def test_failed_update_leaves_the_older_revision_answering(site: SimpleNamespace
     (broken / "config.json").write_text(json.dumps(config | {"hidden_size": 48}))
     actions.update_deployment(deployment=deployment, version=register(site.cast, broken), by=site.dana)
     until(deployment, lambda d: d.failures >= 1)
-    assert deployment.state == "running" and deployment.active and deployment.active.number == 1
-    assert "Revision 1 goes on answering" in deployment.message and complete(deployment)
+    assert deployment.state == "running"
+    assert deployment.active
+    assert deployment.active.number == 1
+    assert "Revision 1 goes on answering" in deployment.message
+    assert complete(deployment)
 
 
 def test_ray_killed_and_started_again_runs_everything_again(site: SimpleNamespace, ray_cluster: RayCluster) -> None:
     deployment = until(deploy(site), lambda d: d.state == "running")
     ray_cluster.kill()
     until(deployment, lambda d: d.state == "queued", timeout_s=10)
-    assert deployment.endpoint == "" and "Ray isn't running" in deployment.message
+    assert deployment.endpoint == ""
+    assert "Ray isn't running" in deployment.message
     ray_cluster.start()
     until(deployment, lambda d: d.state == "running")
     assert complete(deployment)
