@@ -1,8 +1,5 @@
 """API keys: `cs_<id>_<secret>`. The id looks the key up, of the secret only a SHA-256 is stored (it has 256 random bits)."""
 
-import base64
-import binascii
-import hashlib
 import hmac
 import secrets
 from datetime import timedelta
@@ -11,8 +8,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.errors import Unauthenticated
+from accounts.key_format import from_header, hash_secret, split_key
 from accounts.models import ApiKey
 
+__all__ = ["authenticate", "from_header", "hash_secret", "new_key", "split_key"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 # A key's last use is written at most this often, so that reads stay reads.
 _LAST_USE_STEP = timedelta(minutes=1)
@@ -23,32 +22,6 @@ def new_key() -> tuple[str, str, bytes]:
     key_id = "csk" + "".join(secrets.choice(_ALPHABET) for _ in range(13))
     secret = secrets.token_urlsafe(32)
     return key_id, f"cs_{key_id}_{secret}", hash_secret(secret)
-
-
-def hash_secret(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def split_key(key: str) -> tuple[str, str] | None:
-    """Public id and secret of a whole key; None when it has another form."""
-    parts = key.split("_", 2)
-    return (parts[1], parts[2]) if len(parts) == 3 and parts[0] == "cs" and parts[1] and parts[2] else None
-
-
-def from_header(header: str) -> str | None:
-    """The key in an Authorization header: `Bearer KEY`, or Basic with the key's id as user and the key as password."""
-    scheme, _, value = header.partition(" ")
-    value = value.strip()
-    if scheme.lower() == "bearer":
-        return value
-    if scheme.lower() == "basic":
-        try:
-            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-        split = split_key(password)
-        return password if split and hmac.compare_digest(split[0], name) else ""
-    return None
 
 
 def authenticate(key: str) -> ApiKey:
