@@ -73,6 +73,8 @@ bench: setup ## Measure: memory, starts, request rates, file transfer
 lock: $(STAMPS)/venv ## Choose versions anew within pyproject.toml's ranges, and write the lock files
 	$(UV) pip compile --quiet --upgrade pyproject.toml --group demo --group dev --python-version 3.11 $(FIND_LINKS) \
 	  --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+	@# The local build's suffix stays out: elsewhere PyPI's build is taken.
+	sed -i -E 's/^(torch==[0-9.]+)\+cpu$$/\1/' requirements.lock
 	$(NODE); $$npm install --package-lock-only --loglevel=error
 
 clean: ## Remove the environment and caches; the data folder stays
