@@ -171,7 +171,10 @@ class ServiceAccountListView(ApiView):
 
 def make_key(by: Actor, data: dict[str, Any]) -> dict[str, Any]:
     """Translate a key's form or body into the action; the answer has the whole key."""
-    team = get_team(by, data["team"]) if data.get("team") else None
+    try:
+        team = get_team(by, data["team"]) if data.get("team") else None
+    except NotFound as missing:
+        raise Invalid("team", missing.detail) from None
     owner = find_person(data["service_account"], "service_account") if data.get("service_account") else None
     row, whole = actions.create_key(
         name=data["name"],
@@ -223,6 +226,11 @@ class KeyListView(ApiView):
 
 
 class KeyView(ApiView):
+    @extend_schema(operation_id="keys_get", tags=["Keys"], responses=KeySerializer)
+    def get(self, request: Request, key_id: str) -> Response:
+        """One key: its scopes, state and last use."""
+        return Response(KeySerializer(members.get_key(self.by, key_id)).data)
+
     @extend_schema(operation_id="keys_revoke", tags=["Keys"], responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
         """Revoke a key, for ever and at once: your own, or one of a team that you manage."""

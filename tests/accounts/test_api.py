@@ -71,7 +71,7 @@ def test_a_stranger_is_asked_to_sign_in(cast: Any, api: Any, method: str, path: 
     "method,path",
     [
         ("put", "teams"), ("delete", "people"), ("put", "teams/acme/members"), ("get", "teams/acme/service-accounts"),
-        ("post", "teams/acme/members/bob@example.com/reviewer"), ("patch", "keys"), ("get", "keys/cskabc"), ("post", "me"),
+        ("post", "teams/acme/members/bob@example.com/reviewer"), ("patch", "keys"), ("patch", "keys/cskabc"), ("post", "me"),
     ],
 )  # fmt: skip
 def test_wrong_method(cast: Any, api: Any, method: str, path: str) -> None:
@@ -216,6 +216,7 @@ def test_bad_input_names_the_field(cast: Any, api: Any, path: str, body: dict[st
         ({"name": "k", "scopes": ["everything"]}, "scopes"),
         ({"name": "k", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"name": "k", "expires_at": "tomorrow"}, "expires_at"),
+        ({"name": "k", "team": "nowhere"}, "team"),
     ],
 )
 def test_a_bad_key_names_the_field(cast: Any, client_of: Any, body: dict[str, Any], field: str) -> None:
@@ -242,7 +243,7 @@ def test_lists_cost_the_same_with_many(cast: Any, api: Any, path: str, django_as
 
     client = api(cast.admin)
     client.get(f"/api/v1/{path}")
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(connection) as few:
         client.get(f"/api/v1/{path}")
     for number in range(30):
         Team.objects.create(name=f"team-{number}")
