@@ -1,0 +1,21 @@
+"""Asking a worker to go on with an evaluation. Should the message get lost, beat sends another."""
+
+import logging
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+
+def run_after_commit(evaluation_id: int) -> None:
+    transaction.on_commit(lambda: run_soon(evaluation_id))
+
+
+def run_soon(evaluation_id: int, *, countdown_s: float = 0) -> None:
+    """Queue a turn. Whether it arrives doesn't matter: an evaluation that nobody is at is found within seconds."""
+    try:
+        current_app.send_task("evaluation.tasks.run", [evaluation_id], countdown=countdown_s, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("The broker did not take a turn of evaluation %d (%s); the next look does.", evaluation_id, error)
