@@ -57,8 +57,17 @@ class AliasForm(forms.Form):
     reason = forms.CharField(required=False, max_length=2000)
 
 
-class ManyFiles(forms.ClearableFileInput):
+class ManyFilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """At least one file; its value is the list of them."""
+
+    widget = ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        return [super(ManyFilesField, self).clean(one, initial) for one in data or [None]]
 
 
 class UploadForm(forms.Form):
@@ -67,4 +76,4 @@ class UploadForm(forms.Form):
     folder = forms.CharField(
         required=False, max_length=400, help_text="Where in the version: leave it empty for the top."
     )
-    uploads = forms.FileField(widget=ManyFiles(), label="Files")
+    uploads = ManyFilesField(label="Files")

@@ -60,16 +60,6 @@ def parse(text: str) -> Card:
     return Card(text, front, _sections(lines))
 
 
-def body(text: str) -> str:
-    """The card without its front matter, for showing."""
-    lines = text.splitlines()
-    if lines and lines[0].rstrip() == "---":
-        end = next((index for index, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
-        if end is not None:
-            return "\n".join(lines[end + 1 :])
-    return text
-
-
 def missing(card: Card, kind: str) -> list[str]:
     """What the card should say and doesn't, in the order of NEEDED."""
     return [need for need in NEEDED[kind] if not _says(card, need)]

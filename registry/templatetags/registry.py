@@ -5,15 +5,7 @@ from typing import Any
 
 from django import template
 
-from registry.inspection import cards
-
 register = template.Library()
-
-
-@register.filter
-def card_body(text: str) -> str:
-    """A card without its front matter."""
-    return cards.body(text)
 
 
 @register.filter

@@ -25,7 +25,7 @@ def file_upload(request: HttpRequest, kind: str, team: str, name: str, number: i
     folder = form.cleaned_data["folder"].strip().strip("/")
     stored = 0
     try:
-        for file in request.FILES.getlist("uploads"):
+        for file in form.cleaned_data["uploads"]:
             path = f"{folder}/{file.name}" if folder else str(file.name)
             actions.add_file(version=version, path=path, stream=file, expected_size=file.size, by=by)
             stored += 1
