@@ -44,7 +44,7 @@ def llm_config(args: Mapping[str, Any]) -> dict[str, Any]:
     engine = dict(args.get("engine") or {})
     arguments = parse_arguments({**args, "engine": {name: engine[name] for name in OURS if name in engine}})
     num_gpus = args.get("num_gpus") or 0
-    bundle = {"CPU": 1, "GPU": num_gpus} if num_gpus else {"CPU": 1}
+    bundle = _bundle(engine, num_gpus)
     return {
         "model_loading_config": {
             "model_id": arguments.model,
@@ -63,6 +63,25 @@ def llm_config(args: Mapping[str, Any]) -> dict[str, Any]:
             "callback_kwargs": {"arguments": dict(args) | {"engine": {}}},
         },
     }
+
+
+def _bundle(engine: dict[str, Any], num_gpus: float) -> dict[str, float]:
+    """What one worker of a replica needs; Ray's library reserves it for each of them.
+
+    A replica's GPUs are its workers', one each: without a word in `engine`, the model is split over them by tensor.
+    """
+    if not num_gpus:
+        return {"CPU": 1}
+    stages = engine.get("pipeline_parallel_size") or 1
+    if num_gpus > 1:
+        engine.setdefault("tensor_parallel_size", max(1, int(num_gpus // stages)))
+    workers = stages * (engine.get("tensor_parallel_size") or 1)
+    if max(num_gpus, 1) != workers:
+        raise EngineError(
+            f"num_gpus is {num_gpus:g}, and engine options tensor_parallel_size × pipeline_parallel_size make {workers} "
+            "workers of a GPU each; set num_gpus to that number"
+        )
+    return {"CPU": 1, "GPU": min(num_gpus, 1)}
 
 
 def _engine_kwargs(arguments: EngineArguments, engine: Mapping[str, Any]) -> dict[str, Any]:

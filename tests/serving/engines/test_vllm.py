@@ -31,6 +31,24 @@ def test_gpus_decide_the_hardware(llama: Path) -> None:
     assert config(llama, num_gpus=1)["placement_group_config"] == {"bundle_per_worker": {"CPU": 1, "GPU": 1}}
 
 
+def test_gpus_are_shared_out_among_the_workers(llama: Path) -> None:
+    """Ray's library reserves the bundle once per worker, and vLLM alone would use one GPU."""
+    two = config(llama, num_gpus=2)
+    assert two["engine_kwargs"]["tensor_parallel_size"] == 2
+    assert two["placement_group_config"] == {"bundle_per_worker": {"CPU": 1, "GPU": 1}}
+    four = config(llama, num_gpus=4, engine={"pipeline_parallel_size": 2})
+    assert four["engine_kwargs"]["tensor_parallel_size"] == 2
+    half = config(llama, num_gpus=0.5)
+    assert half["placement_group_config"] == {"bundle_per_worker": {"CPU": 1, "GPU": 0.5}}
+    assert "tensor_parallel_size" not in half["engine_kwargs"]
+
+
+@pytest.mark.parametrize(("num_gpus", "size"), [(1, 2), (4, 2), (1.5, 1)])
+def test_gpus_that_do_not_fit_the_workers_are_refused(llama: Path, num_gpus: float, size: int) -> None:
+    with pytest.raises(EngineError, match=f"num_gpus is {num_gpus:g}, .*make {size} workers"):
+        config(llama, num_gpus=num_gpus, engine={"tensor_parallel_size": size})
+
+
 def test_engine_options_reach_vllm(llama: Path) -> None:
     kwargs = config(llama, engine={"max_model_len": 128, "enforce_eager": True})["engine_kwargs"]
     assert kwargs["max_model_len"] == 128

@@ -95,7 +95,17 @@ def encode(model: LanguageModel, text: str, *, special: bool, param: str) -> lis
     """Token ids of a text."""
     check_unicode(text, param)
     ids: list[int] = model.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+    require_vocabulary(ids, model.vocabulary_size, param)
     return ids
+
+
+def require_vocabulary(ids: list[int], size: int, param: str, *, place: str = "") -> None:
+    """Raises ApiError for a token without an embedding: on a GPU looking one up spoils the device for all requests."""
+    if ids and max(ids) >= size:
+        raise ApiError(
+            f"{place or param}: token {max(ids)} is not in the vocabulary: the model has embeddings for {size} tokens",
+            param=param,
+        )
 
 
 def check_unicode(text: str, param: str) -> None:

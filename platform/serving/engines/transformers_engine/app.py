@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving.engines.arguments import EngineArguments
-from serving.engines.errors import ApiError
+from serving.engines.errors import ApiError, EngineError
 from serving.engines.transformers_engine import loading
 from serving.engines.transformers_engine.answers import DONE, Envelope, event
 from serving.engines.transformers_engine.chat import answer_chat, plan_chat, stream_chat
@@ -55,7 +55,7 @@ def create_app(arguments: EngineArguments, folder: Path, *, device: str) -> Star
         yield
         workers.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/health", door.health),
             Route("/v1/models", door.list_models),
@@ -67,6 +67,14 @@ def create_app(arguments: EngineArguments, folder: Path, *, device: str) -> Star
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )
+    app.state.workers = workers
+    return app
+
+
+def require_health(app: Starlette) -> None:
+    """Raises EngineError when the app's device has failed, so that its process must be replaced."""
+    if broken := app.state.workers.broken:
+        raise EngineError(f"the device has failed, and only a new replica can use it again: {broken}")
 
 
 class Door:
@@ -88,6 +96,8 @@ class Door:
         return Envelope(model=self.model_name(asked), fingerprint=fingerprint, prefix=prefix)
 
     async def health(self, request: Request) -> Response:
+        if broken := self.workers.broken:
+            raise ApiError(f"the model's device has failed: {broken}", status=503, kind="server_error")
         return JSONResponse({"status": "ok", "model": self._model, "digest": self._digest, "device": str(self._device)})
 
     async def list_models(self, request: Request) -> Response:

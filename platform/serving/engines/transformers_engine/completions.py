@@ -15,6 +15,7 @@ from serving.engines.transformers_engine.answers import (
     encode,
     event,
     legacy_logprobs,
+    require_vocabulary,
     room_for,
     sampling_of,
 )
@@ -78,9 +79,7 @@ def _prompt_ids(given: str | list[int], model: LanguageModel) -> list[int]:
         ids = encode(model, given, special=True, param="prompt")
     else:
         ids = given
-        for token in ids:
-            if token >= model.vocabulary_size:
-                raise ApiError(f"prompt: token {token} is not in the vocabulary", param="prompt")
+        require_vocabulary(ids, model.vocabulary_size, "prompt")
     if not ids:
         start = model.tokenizer.bos_token_id
         if start is None:

@@ -33,12 +33,17 @@ class TransformersEngine:
             digest=arguments.digest,
         )
         # Here and not above: this import costs seconds and hundreds of megabytes.
-        from serving.engines.transformers_engine.app import create_app
+        from serving.engines.transformers_engine.app import create_app, require_health
 
+        self._require_health = require_health
         self._app = create_app(arguments, folder, device=_device())
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         return self._app
+
+    def check_health(self) -> None:
+        """Serve asks every few seconds, and replaces a replica for which this raises."""
+        self._require_health(self._app)
 
 
 def engine_deployment(max_concurrency: int) -> Deployment:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from serving.engines.errors import ApiError
-from serving.engines.transformers_engine.answers import check_unicode
+from serving.engines.transformers_engine.answers import check_unicode, require_vocabulary
 from serving.engines.transformers_engine.loading import Encoder
 from serving.engines.transformers_engine.protocol import EmbeddingRequest
 
@@ -39,9 +39,7 @@ def _ids(given: str | list[int], at: int, encoder: Encoder) -> list[int]:
         ids: list[int] = encoder.tokenizer(text, verbose=False)["input_ids"]
     else:
         ids = given  # as they are: whoever sends ids has tokenized already
-        for token in ids:
-            if token >= encoder.vocabulary_size:
-                raise ApiError(f"input[{at}]: token {token} is not in the vocabulary", param="input")
+    require_vocabulary(ids, encoder.vocabulary_size, "input", place=f"input[{at}]")
     if len(ids) > encoder.context_length:
         raise ApiError(
             f"This model's maximum context length is {encoder.context_length} tokens. However, input[{at}] has "
@@ -91,7 +89,7 @@ def _pool(pooling: str, states: torch.Tensor, mask: torch.Tensor) -> torch.Tenso
         case "cls":
             return states[:, 0]
         case "lasttoken":
-            return states[torch.arange(len(states)), mask.sum(dim=1) - 1]
+            return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
         case "max":
             return states.masked_fill(weights == 0, float("-inf")).max(dim=1).values
         case _:

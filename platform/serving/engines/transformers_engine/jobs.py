@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import torch
+
 Item = TypeVar("Item")
 Work = Callable[[Callable[[Item], None], threading.Event], None]
 
@@ -48,13 +50,23 @@ class Job(Generic[Item]):
 
 
 class Workers:
-    """As many threads as requests may compute at once."""
+    """As many threads as requests may compute at once. `broken` says why no further one can, on a device that failed."""
 
     def __init__(self, slots: int, *, initialise: Callable[[], object]) -> None:
+        self.broken: str | None = None
         self._executor = ThreadPoolExecutor(slots, thread_name_prefix="engine", initializer=initialise)
 
     def start(self, work: Work[Item]) -> Job[Item]:
-        return Job(self._executor, work)
+        return Job(self._executor, lambda emit, cancelled: self._watched(work, emit, cancelled))
+
+    def _watched(self, work: Work[Item], emit: Callable[[Item], None], cancelled: threading.Event) -> None:
+        try:
+            work(emit, cancelled)
+        except torch.AcceleratorError as error:
+            # A failed kernel spoils the process's context on the device: everything after it fails as well. Running
+            # out of memory does not, and is another exception.
+            self.broken = str(error).strip().partition("\n")[0]
+            raise
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

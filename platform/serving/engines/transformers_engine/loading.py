@@ -164,8 +164,12 @@ def _load_network(loader: Any, folder: Path, options: EngineOptions, *, device: 
         )
     try:
         return network.to(device).eval()
-    except RuntimeError as error:
+    except torch.OutOfMemoryError as error:
         raise EngineError(f"the model does not fit on {device}: {error}") from error
+    except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built without this device
+        raise EngineError(
+            f"the model cannot go to {device}: {error} (torch {torch.__version__}; a GPU needs a build for CUDA)"
+        ) from error
 
 
 def _context_length(config: Any, tokenizer: Any, options: EngineOptions) -> int:
