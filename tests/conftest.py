@@ -3,6 +3,7 @@ looks, Mallory is an outsider."""
 
 import atexit
 import base64
+import json
 import os
 import shutil
 import tempfile
@@ -146,13 +147,26 @@ def api() -> Any:
     from accounts.actions import create_key
 
     class JsonClient(Client):
-        def generic(
-            self, method: str, path: str, data: Any = "", content_type: str = "application/json", **extra: Any
-        ) -> Any:
-            return super().generic(method, path, data, content_type, **extra)
+        """Dicts and lists travel as JSON, bytes as they are."""
 
         def post(self, path: str, data: Any = None, content_type: str = "application/json", **extra: Any) -> Any:  # type: ignore[override]
             return super().post(path, {} if data is None else data, content_type=content_type, **extra)
+
+        def _send(self, method: str, path: str, data: Any, content_type: str, extra: Any) -> Any:
+            if isinstance(data, dict | list):
+                data, content_type = json.dumps(data), "application/json"
+            return getattr(super(), method)(path, data, content_type=content_type, **extra)
+
+        def put(self, path: str, data: Any = "", content_type: str = "application/octet-stream", **extra: Any) -> Any:  # type: ignore[override]
+            return self._send("put", path, data, content_type, extra)
+
+        def patch(self, path: str, data: Any = "", content_type: str = "application/octet-stream", **extra: Any) -> Any:  # type: ignore[override]
+            return self._send("patch", path, data, content_type, extra)
+
+        def delete(
+            self, path: str, data: Any = "", content_type: str = "application/octet-stream", **extra: Any
+        ) -> Any:  # type: ignore[override]
+            return self._send("delete", path, data, content_type, extra)
 
     def make(user: Any, **fields: Any) -> JsonClient:
         if user is None:

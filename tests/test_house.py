@@ -31,13 +31,17 @@ def test_platform_is_a_source_root_and_no_package():
 
 def test_manage_py_leaves_the_standard_library_alone():
     code = "import sys; sys.argv=['manage.py','version']; exec(open('manage.py').read().replace('__main__','x')); main(); import uuid, platform; platform.system()"
-    subprocess.run([sys.executable, "-c", f"__file__='{ROOT}/manage.py'\n{code}"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", f"__file__='{ROOT}/manage.py'\n{code}"], cwd=ROOT, check=True, capture_output=True
+    )
 
 
 def routes(patterns=None, prefix="/"):
     """Every route of the site with its converters filled in."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
-        text = prefix + re.sub(r"<(?:(\w+):)?\w+>", lambda m: EXAMPLES[m.group(1) or "str"], str(pattern.pattern)).lstrip("^").rstrip("$")
+        text = prefix + re.sub(
+            r"<(?:(\w+):)?\w+>", lambda m: EXAMPLES[m.group(1) or "str"], str(pattern.pattern)
+        ).lstrip("^").rstrip("$")
         if isinstance(pattern, URLResolver):
             yield from routes(pattern.url_patterns, text)
         elif isinstance(pattern, URLPattern):
@@ -58,7 +62,9 @@ def test_every_door_refuses_a_stranger(method):
             continue
         response = getattr(client, method)(path)
         allowed = (401, 403, 405) if path.startswith(("/api/", "/internal/")) else (302, 405)
-        if response.status_code not in allowed or (response.status_code == 302 and "/accounts/login/" not in response["Location"]):
+        if response.status_code not in allowed or (
+            response.status_code == 302 and "/accounts/login/" not in response["Location"]
+        ):
             let_in.append((path, response.status_code))
     assert not let_in
 
@@ -72,7 +78,11 @@ def test_every_template_is_used():
     sources += "\n".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     names = [path.relative_to(ROOT / "templates").as_posix() for path in (ROOT / "templates").rglob("*.html")]
     # allauth finds its own by name.
-    assert [name for name in names if name not in sources and not name.startswith(("account/", "mfa/", "allauth/", "404", "500"))] == []
+    assert [
+        name
+        for name in names
+        if name not in sources and not name.startswith(("account/", "mfa/", "allauth/", "404", "500"))
+    ] == []
 
 
 def test_every_event_is_written_somewhere():
@@ -81,14 +91,19 @@ def test_every_event_is_written_somewhere():
 
 
 def test_no_path_of_a_machine_and_no_registry_in_the_repository():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    listed = (
+        subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    )
     wrong = []
     for name in listed:
         path = ROOT / name
         if not name or not path.is_file() or path.suffix in {".png", ".ico", ".woff2"}:
             continue
         text = path.read_text(errors="replace")
-        if re.search(r"/work/main|/opt/wheels|registry\.npmjs|pypi\.org/simple|files\.pythonhosted", text) and name != "tests/test_house.py":
+        if (
+            re.search(r"/work/main|/opt/wheels|registry\.npmjs|pypi\.org/simple|files\.pythonhosted", text)
+            and name != "tests/test_house.py"
+        ):
             wrong.append(name)
     assert wrong == []
 
@@ -107,4 +122,8 @@ def test_the_openapi_document_is_valid_and_says_what_each_operation_does():
     ]
     assert operations
     assert [(path, method) for path, method, operation in operations if not operation.get("tags")] == []
-    assert [(path, method) for path, method, operation in operations if not (operation.get("description") or operation.get("summary"))] == []
+    assert [
+        (path, method)
+        for path, method, operation in operations
+        if not (operation.get("description") or operation.get("summary"))
+    ] == []

@@ -35,7 +35,13 @@ def test_a_policy_protects_a_stage_that_is_free_otherwise(governance, cast):
     move = governance.move(slot="staging")
     gate.require_move(move, request=None)
     actions.create_policy(
-        team=cast.team, kind="model", pattern="date-*", stage="staging", checks=[], reviews={"count": 1}, by=Actor(cast.admin)
+        team=cast.team,
+        kind="model",
+        pattern="date-*",
+        stage="staging",
+        checks=[],
+        reviews={"count": 1},
+        by=Actor(cast.admin),
     )
     with pytest.raises(ApprovalRequired):
         gate.require_move(move, request=None)
@@ -52,8 +58,12 @@ def test_the_last_approval_approves_and_the_gate_opens_for_exactly_that(governan
     with pytest.raises(ApprovalRequired):
         gate.require_move(governance.move(3), request=done)
     with pytest.raises(ApprovalRequired):
-        gate.require_move(governance.move(slot="production", number=2, author=cast.dana).__class__(
-            **{**governance.move().__dict__, "asset_id": 99}), request=done)
+        gate.require_move(
+            governance.move(slot="production", number=2, author=cast.dana).__class__(
+                **{**governance.move().__dict__, "asset_id": 99}
+            ),
+            request=done,
+        )
     actions.mark_applied(request=done, by=Actor(cast.bob))
     done.refresh_from_db()
     with pytest.raises(ApprovalRequired):
@@ -110,7 +120,13 @@ def test_only_a_reviewer_decides(governance, cast, name):
 
 def test_the_role_that_the_policy_asks_for_counts(governance, cast):
     actions.create_policy(
-        team=cast.team, kind="model", pattern="*", stage="production", checks=[], reviews={"count": 1, "role": "admin"}, by=Actor(cast.admin)
+        team=cast.team,
+        kind="model",
+        pattern="*",
+        stage="production",
+        checks=[],
+        reviews={"count": 1, "role": "admin"},
+        by=Actor(cast.admin),
     )
     asked = governance.request()
     with pytest.raises(Forbidden, match="asks for a admin"):
@@ -214,7 +230,13 @@ def test_applying_supersedes_rivals_and_signs(governance, cast):
 
 
 def test_the_stage_is_free_for_an_applied_digest_alone(governance, cast):
-    about = {"team": cast.team, "kind": "model", "asset_id": 1, "asset_label": "acme/date-normaliser", "stage": "production"}
+    about = {
+        "team": cast.team,
+        "kind": "model",
+        "asset_id": 1,
+        "asset_label": "acme/date-normaliser",
+        "stage": "production",
+    }
     done = governance.review(governance.request(), cast.bob)
     with pytest.raises(ApprovalRequired):
         gate.require_stage(**about, version_number=2, digest=done.digest)

@@ -72,7 +72,9 @@ class Instance:
         env = {key: value for key, value in os.environ.items() if not key.startswith(OWN)}
         command = [sys.executable, "-m", "config.up", "--port", str(self.port), "--data", str(self.data), "--demo"]
         log = (self.data / "terminal.log").open("ab")
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         wait_for("the site", lambda: httpx.get(f"{self.site}/healthz", timeout=2).status_code == 200)
 
     def stop(self) -> None:
@@ -89,7 +91,10 @@ class Instance:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("COUNTERSIGN_DATA") == str(self.data) and process.status() != psutil.STATUS_ZOMBIE:
+                if (
+                    process.environ().get("COUNTERSIGN_DATA") == str(self.data)
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
                     found.append(process)
             except (psutil.Error, OSError):
                 continue

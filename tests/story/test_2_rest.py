@@ -13,12 +13,17 @@ MODEL = "/models/acme/date-normaliser"
 
 
 def evaluate(alice: httpx.Client, version: int) -> dict:
-    started = alice.post("/evaluations", json={"model": "acme/date-normaliser", "version": version, "dataset": "acme/dates"})
+    started = alice.post(
+        "/evaluations", json={"model": "acme/date-normaliser", "version": version, "dataset": "acme/dates"}
+    )
     assert started.status_code == 201, started.text
     number = started.json()["id"]
     done = wait_for(
         f"the evaluation of version {version}",
-        lambda: (body := alice.get(f"/evaluations/{number}").json())["state"] in ("succeeded", "failed", "cancelled") and body,
+        lambda: (
+            (body := alice.get(f"/evaluations/{number}").json())["state"] in ("succeeded", "failed", "cancelled")
+            and body
+        ),
         timeout_s=240,
     )
     assert done["state"] == "succeeded", done
@@ -26,7 +31,13 @@ def evaluate(alice: httpx.Client, version: int) -> dict:
 
 
 def promote(client: httpx.Client, version: int) -> httpx.Response:
-    body = {"kind": "model", "asset": "acme/date-normaliser", "version": version, "alias": "production", "reason": "It is better."}
+    body = {
+        "kind": "model",
+        "asset": "acme/date-normaliser",
+        "version": version,
+        "alias": "production",
+        "reason": "It is better.",
+    }
     return client.post("/requests", json=body)
 
 
@@ -76,7 +87,9 @@ def test_the_story_over_rest(instance: Instance):
     own = alice.post(f"/requests/{asked['id']}/reviews", json={"verdict": "approve"})
     assert own.status_code == 403
     assert mallory.get(f"/requests/{asked['id']}").status_code == 404
-    done = bob.post(f"/requests/{asked['id']}/reviews", json={"verdict": "approve", "comment": "Fine.", "shown": asked["seal"]})
+    done = bob.post(
+        f"/requests/{asked['id']}/reviews", json={"verdict": "approve", "comment": "Fine.", "shown": asked["seal"]}
+    )
     assert done.status_code == 201, done.text
     assert done.json()["state"] == "applied"
     assert done.json()["attestation"]["signatures"]
@@ -112,7 +125,9 @@ def test_the_story_over_rest(instance: Instance):
     assert dana.patch("/deployments/acme/dates-rest", json={"replicas": 2}).status_code == 200
     wait_for(
         "two replicas",
-        lambda: sum(r["state"] == "RUNNING" for r in dana.get("/deployments/acme/dates-rest").json()["replica_states"]) == 2,
+        lambda: (
+            sum(r["state"] == "RUNNING" for r in dana.get("/deployments/acme/dates-rest").json()["replica_states"]) == 2
+        ),
         timeout_s=180,
     )
     assert dana.post("/deployments/acme/dates-rest/stop").status_code == 202
@@ -129,8 +144,32 @@ def test_the_story_over_rest(instance: Instance):
     deployed = carol.get("/ledger", params={"action": "deployment", "limit": 200}).json()["results"]
     assert {"deployment.created", "deployment.refused", "deployment.stopped"} <= {event["action"] for event in deployed}
     assert alice.get("/ledger").status_code == 403
-    for method, path in (("POST", "/models"), ("POST", "/evaluations"), ("POST", "/deployments"), ("POST", "/policies")):
-        answer = carol.request(method, path, content=json.dumps({"team": "acme", "name": "x", "kind": "model", "pattern": "*", "stage": "staging",
-            "checks": [], "reviews": {"count": 1, "role": "reviewer"}, "model": "acme/date-normaliser", "version": number, "dataset": "acme/dates",
-            "replicas": 1, "description": "", "task": "text-generation"}), headers={"Content-Type": "application/json"})
+    for method, path in (
+        ("POST", "/models"),
+        ("POST", "/evaluations"),
+        ("POST", "/deployments"),
+        ("POST", "/policies"),
+    ):
+        answer = carol.request(
+            method,
+            path,
+            content=json.dumps(
+                {
+                    "team": "acme",
+                    "name": "x",
+                    "kind": "model",
+                    "pattern": "*",
+                    "stage": "staging",
+                    "checks": [],
+                    "reviews": {"count": 1, "role": "reviewer"},
+                    "model": "acme/date-normaliser",
+                    "version": number,
+                    "dataset": "acme/dates",
+                    "replicas": 1,
+                    "description": "",
+                    "task": "text-generation",
+                }
+            ),
+            headers={"Content-Type": "application/json"},
+        )
         assert answer.status_code == 403, (path, answer.text)

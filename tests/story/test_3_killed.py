@@ -24,9 +24,18 @@ def kill(instance: Instance, *words: str) -> None:
 def test_nothing_is_lost_and_nothing_done_twice(instance: Instance):
     alice, dana = instance.api("alice"), instance.api("dana")
     production = alice.get("/models/acme/date-normaliser/aliases/production").json()["number"]
-    body = {"team": "acme", "name": "survivor", "model": "acme/date-normaliser", "version": production, "stage": "production", "replicas": 1}
+    body = {
+        "team": "acme",
+        "name": "survivor",
+        "model": "acme/date-normaliser",
+        "version": production,
+        "stage": "production",
+        "replicas": 1,
+    }
     assert dana.post("/deployments", json=body).status_code == 201
-    started = alice.post("/evaluations", json={"model": "acme/date-normaliser", "version": production, "dataset": "acme/dates"}).json()
+    started = alice.post(
+        "/evaluations", json={"model": "acme/date-normaliser", "version": production, "dataset": "acme/dates"}
+    ).json()
     number = started["id"]
 
     def done() -> int:
@@ -47,7 +56,9 @@ def test_nothing_is_lost_and_nothing_done_twice(instance: Instance):
     assert result["done"] == result["total"]
     examples, cursor = [], ""
     while cursor is not None:
-        page = alice.get(f"/evaluations/{number}/examples", params={"limit": 200} | ({"cursor": cursor} if cursor else {})).json()
+        page = alice.get(
+            f"/evaluations/{number}/examples", params={"limit": 200} | ({"cursor": cursor} if cursor else {})
+        ).json()
         examples += [example["index"] for example in page["results"]]
         cursor = page["next"]
     assert sorted(examples) == list(range(result["total"]))  # every one, and no one twice
