@@ -12,7 +12,7 @@ def stay_on_loopback() -> None:
     """
     import ray._common.tls_utils as tls_utils
 
-    plain = tls_utils.add_port_to_grpc_server
+    plain: Any = tls_utils.add_port_to_grpc_server
 
     def add_port_to_grpc_server(server: Any, address: str) -> Any:
         return plain(server, address.replace("[::]", "127.0.0.1"))
