@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -35,12 +36,19 @@ def run_list(request: HttpRequest) -> HttpResponse:
         {
             "runs": runs,
             "next": following,
-            "state": state,
-            "search": search,
-            "states": TrainingRun.State.values,
             "filtered": bool(state or search),
             "any_live": any(not run.has_ended for run in runs),
-            "may_create": team is not None and can(by, Permission.RUN_CREATE, team),
+            "command": _command(team.name) if team and can(by, Permission.RUN_CREATE, team) else "",
+            "filters": [
+                {"name": "search", "kind": "search", "label": "Search runs", "value": search},
+                {
+                    "name": "state",
+                    "kind": "choice",
+                    "label": "State",
+                    "value": state,
+                    "choices": [(one.value, one.label) for one in TrainingRun.State],
+                },
+            ],
         },
     )
 
@@ -53,11 +61,29 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 @login_required
+@require_GET
+def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The page's moving part, which asks for itself until the run has ended."""
+    by = actor_of(request)
+    return render(request, "tuning/_live.html", _shown(by, reads.get_run(by, run_id)))
+
+
+@login_required
 @require_POST
 def run_cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     run = reads.get_run(actor_of(request), run_id)
     actions.cancel_run(run=run, by=actor_of(request))
     return redirect(run.get_absolute_url())
+
+
+def _command(team: str) -> str:
+    """How a script announces a run."""
+    body = f'{{"team": "{team}", "kind": "training", "name": "My training", "total_steps": 1000}}'
+    return (
+        f"curl -X POST {settings.SITE_URL}/api/v1/runs \\\n"
+        '  -H "Authorization: Bearer $COUNTERSIGN_API_KEY" -H "Content-Type: application/json" \\\n'
+        f"  -d '{body}'"
+    )
 
 
 def _shown(by: Actor, run: TrainingRun) -> dict[str, Any]:
