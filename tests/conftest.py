@@ -46,7 +46,7 @@ SUPERUSER_URL = _postgres.superuser_url.rsplit("/", 1)[0] + "/countersign"
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> None:
     """The cluster is ours alone: its own database is migrated by the owner, and tests run as the application's role."""
     from django.conf import settings
     from django.core.management import call_command
@@ -54,7 +54,6 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with django_db_blocker.unblock():
         call_command("migrate", database="owner", verbosity=0)
-    yield
 
 
 def truncate_everything() -> None:
