@@ -16,6 +16,7 @@ from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from registry import actions, comparison, datasets, reads
 from registry.forms import UploadForm, VersionForm
+from registry.inspection import cards
 from registry.models import Asset, Version
 from registry.pages import asset_page
 
@@ -81,6 +82,7 @@ def show_version(
         "upload": upload or UploadForm(),
         "problem": problem,
         "facts": facts_of(version),
+        "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),
         "previous": version.asset.versions.filter(number__lt=version.number).values_list("number", flat=True).first(),
         **(_preview(version, 0, PREVIEW_ROWS) if version.asset.kind == Asset.Kind.DATASET else {}),
@@ -169,6 +171,8 @@ def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> Ht
     changes = comparison.files(before, after)
     page |= {
         "before": before,
+        "before_title": f"version {before.number}",
+        "after_title": f"version {after.number}",
         "after": after,
         "changes": [change for change in changes if change.state != "same"],
         "unchanged": sum(change.state == "same" for change in changes),
