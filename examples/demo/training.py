@@ -39,7 +39,10 @@ def train_date_normaliser(api: Client, folder: Path) -> None:
     os.nice(10)
     import torch
 
+    from transformers.utils.logging import disable_progress_bar
+
     torch.set_num_threads(THREADS)
+    disable_progress_bar()  # the lines below tell more
     early, final = folder / "date-normaliser-1", folder / "date-normaliser-2"
     run = _Run(api)
     try:
@@ -54,7 +57,7 @@ def train_date_normaliser(api: Client, folder: Path) -> None:
         run.finish("failed", message=f"{type(error).__name__}: {error}"[:500])
         raise
     else:
-        run.finish("succeeded")
+        run.finish("succeeded", message=run.outcome)
     finally:
         for trained in (early, final):
             shutil.rmtree(trained, ignore_errors=True)
@@ -68,6 +71,7 @@ class _Run:
 
         self._api = api
         self._step = 0
+        self.outcome = ""
         made = api.post(
             "/api/v1/runs",
             {
@@ -91,6 +95,7 @@ class _Run:
             share = f"{report.accuracy:.1%} of the validation pairs right"
             say(f"training step {report.step} of at most {date_normaliser.TOTAL_STEPS}: {share}")
             self._tell(report.step, report.loss, report.accuracy, share)
+            self.outcome = f"Trained until step {report.step}: {share}"
             yield report
 
     def _tell(self, step: int, loss: float, accuracy: float, message: str) -> None:

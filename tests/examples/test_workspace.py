@@ -67,8 +67,9 @@ def test_demo_is_complete_and_a_second_run_changes_nothing(workspace):
     assert contents(workspace) == (people, found)
 
 
+# Among the people; a key made that nobody noted; a dataset's draft; a model's files; version 1 in the middle of training.
 @pytest.mark.slow
-@pytest.mark.parametrize("requests_before_death", [3, 12, 20, 30, 42, 60, 75, 90])
+@pytest.mark.parametrize("requests_before_death", [12, 19, 47, 88, 106])
 def test_demo_killed_at_any_moment_is_finished_by_the_next_run(workspace, monkeypatch, requests_before_death):
     count = itertools.count(1)
     send, put = Client._send, Client.upload
