@@ -43,7 +43,7 @@ def get_member(team: Team, email: str) -> User:
 def keys_of(actor: Actor, team: Team | None = None) -> QuerySet[ApiKey]:
     """The actor's own keys, or (the caller has checked team.manage) all keys made for a team."""
     rows = ApiKey.objects.select_related("team", "user")
-    return rows.filter(team=team) if team else rows.filter(user_id=actor.id)
+    return rows.filter(team=team) if team else rows.filter(user_id=actor.id or 0)
 
 
 def get_key(actor: Actor, key_id: str) -> ApiKey:

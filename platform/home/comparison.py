@@ -61,7 +61,7 @@ def compare(request: ApprovalRequest) -> Comparison:
     metrics = _metrics(request)
     if request.kind == "prompt":
         after_prompt = PromptVersion.objects.select_related("prompt").get(pk=request.version_id)
-        before_prompt = PromptVersion.objects.filter(pk=request.previous_version_id).first()
+        before_prompt = PromptVersion.objects.filter(pk=request.previous_version_id or 0).first()
         texts = [
             ("Template", _template(before_prompt), _template(after_prompt)),
             ("Parameters", _parameters(before_prompt), _parameters(after_prompt)),
@@ -70,7 +70,7 @@ def compare(request: ApprovalRequest) -> Comparison:
             texts=[row for row in texts if row[1] != row[2]], metrics=metrics, before=before_prompt, after=after_prompt
         )
     after = Version.objects.select_related("asset__team", "created_by").get(pk=request.version_id)
-    before = Version.objects.filter(pk=request.previous_version_id).select_related("created_by").first()
+    before = Version.objects.filter(pk=request.previous_version_id or 0).select_related("created_by").first()
     files = _files(before, after)
     texts = [("Card", before.card if before else "", after.card)]
     return Comparison(

@@ -27,7 +27,7 @@ def detail(request: ApprovalRequest) -> dict[str, Any]:
     envelope = Attestation.objects.filter(request=request).values_list("envelope", flat=True).first()
     return {
         **RequestSerializer(request).data,
-        "policy": LineSerializer(judged.lines, many=True).data,
+        "policy": [LineSerializer(line).data for line in judged.lines],
         "seal": actions.seal(request, judged),
         "reviews": ReviewSerializer(request.reviews.select_related("reviewer"), many=True).data,
         "attestation": envelope,
