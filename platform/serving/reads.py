@@ -70,13 +70,15 @@ class Choice:
     link: str
 
 
-def choices(asset: Asset, stage: str, *, limit: int = 20) -> list[Choice]:
-    """The newest registered versions with the gate's word on each, so that nobody learns it by pressing."""
-    found = []
-    for version in asset.versions.registered().order_by("-number")[:limit]:
+def choices(asset: Asset, stage: str, *, asked: int | None = None, limit: int = 10) -> list[Choice]:
+    """The newest registered versions, and the one asked for, with the gate's word on each: nobody learns it by pressing."""
+    registered = asset.versions.registered().order_by("-number")
+    versions = list(registered[:limit])
+    if asked is not None and asked not in [version.number for version in versions]:
+        versions += list(registered.filter(number=asked))
+    for version in versions:
         version.asset = asset
-        found.append(verdict_on(version, stage))
-    return found
+    return [verdict_on(version, stage) for version in versions]
 
 
 def verdict_on(version: Version, stage: str) -> Choice:

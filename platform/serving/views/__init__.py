@@ -1,0 +1,1 @@
+"""Pages of deployments: lists, making one, one with its tabs, and trying it."""
