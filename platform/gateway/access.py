@@ -1,0 +1,241 @@
+"""Who calls, and what they may call: one SQL statement per request, by the same table of roles as everywhere else."""
+
+import asyncio
+import hmac
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from accounts.key_format import from_header, hash_secret, split_key
+from accounts.roles import ALL_ROLE_CODENAMES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission, Role, Scope, roles_with
+from gateway.errors import ApiError, no_such_model, not_permitted, wrong_key
+
+log = logging.getLogger(__name__)
+
+# The names of accounts.models.NAME_PATTERN.
+_NAME = r"[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?"
+_MODEL_ID = re.compile(rf"(?:(?P<team>{_NAME})/)?(?P<name>{_NAME})")
+_WAIT_S = 5
+
+_KEY = """
+    SELECT k.id AS key_row, k.key_id, k.secret_sha256, k.team_id AS key_team, k.scopes,
+           k.revoked_at IS NOT NULL AS revoked, COALESCE(k.expires_at <= now(), false) AS expired,
+           COALESCE(k.last_used_at < now() - interval '1 minute', true) AS stale,
+           u.id AS user_id, u.is_active, u.is_superuser, t.name AS key_team_name
+    FROM accounts_apikey k JOIN accounts_user u ON u.id = k.user_id LEFT JOIN accounts_team t ON t.id = k.team_id
+    WHERE k.key_id = %(key_id)s
+"""
+
+# The key, and beside it the deployment of this name with the caller's roles on it, on its team's included.
+_CALL = f"""
+WITH key AS ({_KEY}), found AS (
+    SELECT d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
+           extract(epoch FROM d.created_at)::bigint AS created
+    FROM key, serving_deployment d JOIN accounts_team t ON t.id = d.team_id
+    WHERE d.name = %(name)s AND d.purpose = 'serving' AND t.name = COALESCE(%(team)s::text, key.key_team_name)
+      AND (key.key_team IS NULL OR key.key_team = d.team_id)
+)
+SELECT key.*, found.*, ARRAY(
+    SELECT p.codename FROM accounts_teamuserobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
+    WHERE g.user_id = key.user_id AND g.content_object_id = found.team_id
+    UNION ALL
+    SELECT p.codename FROM guardian_userobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
+    JOIN django_content_type c ON c.id = g.content_type_id AND c.app_label = 'serving' AND c.model = 'deployment'
+    WHERE g.user_id = key.user_id AND g.object_pk = found.deployment::text
+) AS roles
+FROM key LEFT JOIN found ON true
+"""  # noqa: S608  # of this file's own constants
+
+# The key, and beside it each deployment that answers and that the caller may invoke.
+_LIST = f"""
+WITH key AS ({_KEY})
+SELECT key.*, d.name, d.team, d.created
+FROM key LEFT JOIN LATERAL (
+    SELECT d.name, t.name AS team, extract(epoch FROM d.created_at)::bigint AS created
+    FROM serving_deployment d JOIN accounts_team t ON t.id = d.team_id
+    WHERE d.purpose = 'serving' AND d.endpoint <> '' AND (key.key_team IS NULL OR key.key_team = d.team_id) AND (
+        key.is_superuser
+        OR d.team_id IN (
+            SELECT g.content_object_id FROM accounts_teamuserobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
+            WHERE g.user_id = key.user_id AND p.codename = ANY(%(invokers)s)
+        )
+        OR d.id::text IN (
+            SELECT g.object_pk FROM guardian_userobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
+            JOIN django_content_type c ON c.id = g.content_type_id AND c.app_label = 'serving' AND c.model = 'deployment'
+            WHERE g.user_id = key.user_id AND p.codename = ANY(%(invokers)s)
+        )
+    )
+    ORDER BY t.name, d.name LIMIT 1000
+) d ON true
+"""  # noqa: S608  # of this file's own constants
+
+_USED = """
+UPDATE accounts_apikey SET last_used_at = now()
+WHERE id = %s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+"""
+
+Row = dict[str, Any]
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment that the caller may invoke and that answers."""
+
+    team: str
+    name: str
+    created: int
+    endpoint: str
+
+    @property
+    def model(self) -> str:
+        return f"{self.team}/{self.name}"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return {"id": self.model, "object": "model", "created": self.created, "owned_by": self.team}
+
+
+class Access:
+    """Reads keys, roles and deployments through a pool of its own."""
+
+    def __init__(self, database_url: str, pool_size: int) -> None:
+        self._pool: Pool = AsyncConnectionPool(
+            database_url,
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            timeout=_WAIT_S,
+            # One statement, no transaction: three round trips less.
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
+        )
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        for errand in self._errands:
+            errand.cancel()
+        await self._pool.close()
+
+    async def ready(self) -> bool:
+        try:
+            await self._rows("SELECT 1 AS one", {})
+        except ApiError:
+            return False
+        return True
+
+    async def check(self, authorization: str) -> None:
+        """Raises unless the key is good."""
+        await self._with_key(authorization, _KEY, {})
+
+    async def target(self, authorization: str, model: str) -> Target:
+        """The deployment behind a model id, for this caller; raises what is in the way."""
+        model = unquote(model) if "%" in model else model
+        parts = _MODEL_ID.fullmatch(model)
+        name, team = (parts["name"], parts["team"]) if parts else ("", None)
+        row = (await self._with_key(authorization, _CALL, {"name": name, "team": team}))[0]
+        if row["deployment"] is None:
+            whole = parts is not None and team is None and row["key_team"] is None
+            raise no_such_model(model, " Write it as team/name: this key is of no one team." if whole else "")
+        roles = {ALL_ROLE_CODENAMES[code] for code in row["roles"] if code in ALL_ROLE_CODENAMES}
+        if row["is_superuser"]:
+            roles.add(Role.ADMIN)
+        if not _allows(roles, Permission.DEPLOYMENT_VIEW):
+            raise no_such_model(model)
+        _require_scope(row)
+        if not _allows(roles, Permission.MODEL_INVOKE):
+            raise not_permitted(
+                Permission.MODEL_INVOKE, f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team"
+            )
+        if not row["endpoint"]:
+            raise _not_running(row)
+        return Target(row["team"], row["name"], row["created"], row["endpoint"])
+
+    async def targets(self, authorization: str) -> list[Target]:
+        """All that answers and that this caller may invoke."""
+        rows = await self._with_key(authorization, _LIST, {"invokers": roles_with(Permission.MODEL_INVOKE)})
+        _require_scope(rows[0])
+        return [Target(row["team"], row["name"], row["created"], "") for row in rows if row["name"] is not None]
+
+    async def _with_key(self, authorization: str, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
+        """Run a statement that begins with the key; raises unless the key is good."""
+        split = look_at(authorization)
+        rows = await self._rows(statement, {**arguments, "key_id": split[0]})
+        if not rows or not hmac.compare_digest(bytes(rows[0]["secret_sha256"]), hash_secret(split[1])):
+            raise wrong_key()
+        key = rows[0]
+        if key["revoked"] or key["expired"]:
+            state = "was revoked" if key["revoked"] else "has expired"
+            raise wrong_key(f"The API key {key['key_id']} {state}. Make a new one under Settings, API keys.")
+        if not key["is_active"]:
+            raise wrong_key("The owner of this API key is deactivated.")
+        if key["stale"]:
+            errand = asyncio.create_task(self._note_use(key["key_row"]))
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
+        return rows
+
+    async def _note_use(self, key_row: int) -> None:
+        try:
+            async with self._pool.connection() as connection:
+                await connection.execute(_USED, (key_row,))
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("the last use of key %s was not noted: %s", key_row, error)
+
+    async def _rows(self, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
+        """Read; once more when the connection turns out to be dead, as all are after PostgreSQL was restarted."""
+        for last in (False, True):
+            try:
+                async with self._pool.connection() as connection:
+                    return await (await connection.execute(statement, arguments)).fetchall()
+            except psycopg.OperationalError as error:
+                if last or isinstance(error, PoolTimeout):
+                    log.error("the database does not answer: %s", error)
+                    break
+                await self._pool.check()
+        raise ApiError(503, "The gateway can't reach its database. Try again soon.", code="unavailable", retry_after_s=2)
+
+
+def look_at(authorization: str) -> tuple[str, str]:
+    """Id and secret of the key in a header; raises where it can't be one, which costs no query."""
+    if not authorization:
+        raise wrong_key(
+            "You didn't provide an API key. Send it in an Authorization header: 'Bearer YOUR_KEY'. "
+            "Make one under Settings, API keys."
+        )
+    split = split_key(from_header(authorization) or "")
+    if split is None or "\0" in split[0]:
+        raise wrong_key()
+    return split
+
+
+def _allows(roles: Iterable[Role], permission: Permission) -> bool:
+    return any(permission in ROLE_PERMISSIONS[role] for role in roles)
+
+
+def _require_scope(key: Row) -> None:
+    scopes = key["scopes"]
+    if scopes and not any(Permission.MODEL_INVOKE in SCOPE_PERMISSIONS[Scope(scope)] for scope in scopes):
+        raise not_permitted(Permission.MODEL_INVOKE, f"which the scopes of this key ({', '.join(scopes)}) leave out")
+
+
+def _not_running(row: Row) -> ApiError:
+    """Why a deployment does not answer, and whether waiting helps."""
+    label, state = f"{row['team']}/{row['name']}", row["state"]
+    if state in ("queued", "starting", "updating", "running"):
+        message = f"The deployment {label} is starting. Try again soon."
+        return ApiError(503, message, code="model_starting", param="model", retry_after_s=5)
+    if state == "failed":
+        message = f"The deployment {label} failed to start: {row['message'] or 'see its page'}"
+        return ApiError(503, message, code="model_failed", param="model", final=True)
+    message = f"The deployment {label} is stopped. Somebody who may deploy starts it on its page."
+    return ApiError(503, message, code="model_stopped", param="model", final=True)
