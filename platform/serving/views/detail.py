@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import can
+from accounts.access import require
 from accounts.authentication import actor_of
-from accounts.errors import Invalid, Problem
+from accounts.errors import Forbidden, Invalid, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
@@ -83,6 +83,8 @@ def deployment_revisions(request: HttpRequest, team: str, name: str) -> HttpResp
     """What it ran and runs; posting makes a new revision."""
     by = actor_of(request)
     deployment = reads.get_deployment(by, team, name)
+    if request.method == "POST":
+        require(by, Permission.DEPLOYMENT_MANAGE, deployment)
     page = deployment_page(deployment, "revisions", by)
     form, choices, problem = None, [], None
     revision = deployment.revision
@@ -136,6 +138,8 @@ def deployment_scale(request: HttpRequest, team: str, name: str) -> HttpResponse
     if form.is_valid():
         try:
             actions.scale_deployment(deployment=deployment, by=by, **form.cleaned_data)
+        except Forbidden:
+            raise
         except Problem as problem:
             add_problem(form, problem)
         else:
@@ -159,9 +163,9 @@ def deployment_start(request: HttpRequest, team: str, name: str) -> HttpResponse
     deployment = reads.get_deployment(by, team, name)
     try:
         actions.start_deployment(deployment=deployment, by=by)
+    except Forbidden:
+        raise
     except Problem as problem:
-        if not can(by, Permission.DEPLOYMENT_MANAGE, deployment):
-            raise
         return overview(request, deployment, problem=problem, status=problem.status)
     return redirect(deployment.get_absolute_url())
 
