@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,16 +27,29 @@ CONCURRENCY = 4
 LONGEST_ERROR = 500
 
 
+class Outcome(StrEnum):
+    """What became of a question. The last two may pass, so the question is asked again later."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"  # by the model, which would do so again: too long, for instance
+    STUMBLED = "stumbled"  # a server error or no answer in time: perhaps because of this very question
+    UNREACHABLE = "unreachable"  # nobody was there to ask
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What became of a question. `error` and not `transient`: the model refused it, and would again."""
+    """`latency_ms` and `tokens` (of the answer) are there when it was answered, `error` when it wasn't."""
 
     question: Question
+    outcome: Outcome = Outcome.ANSWERED
     output: str = ""
     latency_ms: float | None = None
     tokens: int | None = None
     error: str = ""
-    transient: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        return self.outcome in (Outcome.STUMBLED, Outcome.UNREACHABLE)
 
 
 class Asker:
@@ -91,7 +105,7 @@ class Asker:
                 # Without an answer the evaluation would wait for ever.
                 log.exception("A question could not be asked")
                 connection.close()
-                answer = Answer(question, error=f"{type(error).__name__}: {error}", transient=True)
+                answer = Answer(question, Outcome.STUMBLED, error=f"{type(error).__name__}: {error}")
             self._answers.put(answer)
         connection.close()
 
@@ -117,13 +131,13 @@ class Asker:
                 received = response.read()
             except TimeoutError:
                 connection.close()
-                return Answer(question, error=f"No answer within {self._timeout_s:.0f} s.", transient=True)
+                return Answer(question, Outcome.STUMBLED, error=f"No answer within {self._timeout_s:.0f} s.")
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 if reused and not self._closing.is_set():
                     continue  # a kept-alive connection that was closed under us: once more on a fresh one
                 reason = str(error) or type(error).__name__
-                return Answer(question, error=f"The model could not be reached: {reason}", transient=True)
+                return Answer(question, Outcome.UNREACHABLE, error=f"The model could not be reached: {reason}")
             return read_answer(question, response.status, received, (time.perf_counter() - started) * 1000)
 
 
@@ -151,22 +165,28 @@ def request_of(question: Question, model: str, parameters: Parameters) -> tuple[
 
 
 def read_answer(question: Question, status: int, content: bytes, latency_ms: float) -> Answer:
-    """An HTTP answer as an Answer. Refusals (4xx) are final; what may pass (5xx, 408, 429) is transient."""
+    """An HTTP answer as an Answer."""
     try:
         body = json.loads(content)
     except ValueError:
         body = None
     if status != 200:
-        transient = status >= 500 or status in (404, 408, 409, 425, 429)  # 404: Serve has not got its route yet
-        return Answer(question, error=_reason(status, body, content), transient=transient)
+        return Answer(question, _outcome(status), error=_reason(status, body, content))
     try:
         choice = body["choices"][0]
         text = choice["text"] if "text" in choice else choice["message"]["content"]
         usage = body.get("usage") or {}
         tokens = usage.get("completion_tokens")
-        return Answer(question, _storable(str(text or "")), latency_ms, int(tokens) if tokens is not None else None)
+        output = _storable(str(text or ""))
+        return Answer(question, Outcome.ANSWERED, output, latency_ms, int(tokens) if tokens is not None else None)
     except (TypeError, KeyError, IndexError, ValueError, AttributeError):
-        return Answer(question, error="The answer isn't in the shape of the OpenAI protocol.")
+        return Answer(question, Outcome.REFUSED, error="The answer isn't in the shape of the OpenAI protocol.")
+
+
+def _outcome(status: int) -> Outcome:
+    if status in (404, 502, 503, 504):  # 404: Ray Serve has not got, or no longer has, the route
+        return Outcome.UNREACHABLE
+    return Outcome.STUMBLED if status >= 500 or status in (408, 425, 429) else Outcome.REFUSED
 
 
 def _reason(status: int, body: Any, content: bytes) -> str:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.errors import Problem
 from evaluation import actions, leases
-from evaluation.client import CONCURRENCY, Answer, Asker
+from evaluation.client import CONCURRENCY, Answer, Asker, Outcome
 from evaluation.leases import LeaseLost
 from evaluation.models import Evaluation
 from evaluation.parameters import Parameters
@@ -32,8 +32,9 @@ PAUSE_WHILE_STARTING_S = 1.0
 LONGEST_START = timedelta(minutes=15)
 # The first failed start may be an accident (a node that went away); the second one is the model's own.
 FAILED_STARTS = 2
-# So many turns in a row without a single answer, and what doesn't answer is kept as an error.
+# After so many turns in a row without an answer, a question that the model stumbles over is kept as an error.
 PATIENCE = 5
+LONGEST_STALL = 90  # turns, about a quarter of an hour, that nobody was there to ask
 FEWEST_ERRORS, MOST_ERRORS = 10, 0.2
 
 
@@ -71,6 +72,9 @@ def _turn(evaluation_id: int, owner: str) -> float | None:
         evaluation, transient = _ask(evaluation, deployment.endpoint, owner)
         if verdict := too_many_errors(evaluation):
             _fail(evaluation_id, owner, verdict)
+            return None
+        if evaluation.stalls >= LONGEST_STALL:
+            _fail(evaluation_id, owner, f"The model stopped answering. {transient}".strip())
             return None
         if evaluation.done < evaluation.total:
             return _again(evaluation, transient, owner)
@@ -131,10 +135,14 @@ def _ask(evaluation: Evaluation, endpoint: str, owner: str) -> tuple[Evaluation,
                 else:
                     asker.put(question)
             answer = asker.get(LOOK_S / 4) if asker.outstanding else None
-            if answer is not None and answer.transient and patient:
-                transient, in_a_row = answer.error, in_a_row + 1
+            if answer is not None and answer.may_pass:
+                in_a_row += 1
+                if patient or answer.outcome == Outcome.UNREACHABLE:
+                    transient = answer.error
+                else:
+                    batch.append(answer)
             elif answer is not None:
-                in_a_row = in_a_row + 1 if answer.transient else 0
+                in_a_row = 0
                 batch.append(answer)
             over = not asker.outstanding and not more
             if len(batch) >= BATCH or (batch and over) or time.monotonic() - kept_at > LOOK_S:
