@@ -38,11 +38,10 @@ def train_date_normaliser(api: Client, folder: Path) -> None:
     # The training's share of the machine: two threads, and never before the site's own processes.
     os.nice(10)
     import torch
-
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_num_threads(THREADS)
-    disable_progress_bar()  # the lines below tell more
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # our own lines tell more
     early, final = folder / "date-normaliser-1", folder / "date-normaliser-2"
     run = _Run(api)
     try:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from examples.demo import __main__ as demo
-from examples.demo import date_normaliser, training
+from examples.demo import date_normaliser, dates, training
 from examples.demo.client import ApiError, Client
 from examples.demo.workspace import Workspace
 
@@ -26,6 +26,8 @@ def workspace(transactional_db, live_server, tmp_path, monkeypatch):
     monkeypatch.setattr(date_normaliser, "TOTAL_STEPS", 4)
     monkeypatch.setattr(date_normaliser, "CHECK_EVERY", 2)
     monkeypatch.setattr(date_normaliser, "BATCH", 8)
+    monkeypatch.setattr(date_normaliser.dates, "validation", lambda: dates.held_back(10))
+    monkeypatch.setattr(training, "THREADS", 1)
     monkeypatch.setattr(training.os, "nice", lambda by: 0)
     return Workspace(
         site=live_server.url,
