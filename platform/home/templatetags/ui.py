@@ -311,12 +311,15 @@ def pattern(text: Any) -> str:
 @register.simple_tag
 def control(field: BoundField) -> SafeString:
     """A form field's control in our look, with what a screen reader needs."""
-    kind = getattr(field.field.widget, "input_type", "")
+    widget = field.field.widget
+    kind = getattr(widget, "input_type", "")
     css = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-check-input"}.get(
         kind, "form-control"
     )
-    given = field.field.widget.attrs.get("class", "")
-    attributes: dict[str, Any] = {"class": f"{css} {given}".strip()}
+    if field.use_fieldset and kind in ("checkbox", "radio"):
+        # Django gives what it is passed to the list around the choices as well; `.choices` styles these.
+        return field.as_widget()
+    attributes: dict[str, Any] = {"class": f"{css} {widget.attrs.get('class', '')}".strip()}
     if field.errors:
         attributes["class"] += " is-invalid"
     return field.as_widget(attrs=attributes)
