@@ -1,0 +1,5 @@
+"""REST."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
