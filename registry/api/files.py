@@ -105,7 +105,7 @@ def body_of(request: HttpRequest, *, has_checksum: bool) -> tuple[Readable, int 
         return cast(
             Readable, request.META["wsgi.input"]
         ), None  # Django's own stream ends where Content-Length says: at once
-    length = request.META.get("CONTENT_LENGTH", "")
+    length = str(request.META.get("CONTENT_LENGTH") or "")
     if not length:
         raise LengthRequired("Send Content-Length.", errors={"Content-Length": ["Missing."]})
     if not length.isdecimal():

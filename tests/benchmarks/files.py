@@ -133,7 +133,9 @@ def measure(site: Site, folder: Path, mib: int, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         target.unlink(missing_ok=True)
         times["cp"].append(seconds(lambda: shutil_cp(source, target)))
-        times["sha256sum"].append(seconds(lambda: subprocess.run(["sha256sum", source], check=True, capture_output=True)))
+        times["sha256sum"].append(
+            seconds(lambda: subprocess.run(["sha256sum", source], check=True, capture_output=True))
+        )
         times["up"].append(seconds(lambda: site.upload(f"{base}/files/weights.safetensors", source)))
         target.unlink(missing_ok=True)
         times["down"].append(seconds(lambda: site.download(f"{base}/files/weights.safetensors", target)))

@@ -29,7 +29,10 @@ MODELS = [
     (model_files(**{"config.json": b"[]"}), "no JSON object"),
     (model_files(**{"config.json": b"\xff\xfe{}"}), "not UTF-8"),
     (model_files(**{"model.safetensors": None}), "There are no weights"),
-    (model_files(**{"model.safetensors": WHOLE[:-7]}), f"model.safetensors: expected {len(WHOLE)} bytes, got {len(WHOLE) - 7}"),
+    (
+        model_files(**{"model.safetensors": WHOLE[:-7]}),
+        f"model.safetensors: expected {len(WHOLE)} bytes, got {len(WHOLE) - 7}",
+    ),
     (model_files(**{"model.safetensors": WHOLE[:40]}), "expected at least"),
     (model_files(**{"model.safetensors": WHOLE + b"more"}), "bytes after its last tensor"),
     (model_files(**{"model.safetensors": b"abc"}), "needs more"),
@@ -37,11 +40,15 @@ MODELS = [
     (model_files(**{"model.safetensors": b"\x10" + bytes(7) + b"x" * 16}), "not JSON"),
     (model_files(**{"model.safetensors": safetensors({"a": [4]}, width=3)}), "its shape needs 16"),
     (
-        model_files(**{"model.safetensors.index.json": json.dumps({"weight_map": {"w": "part-2.safetensors"}}).encode()}),
+        model_files(
+            **{"model.safetensors.index.json": json.dumps({"weight_map": {"w": "part-2.safetensors"}}).encode()}
+        ),
         "part-2.safetensors is missing",
     ),
     (
-        model_files(**{"model.safetensors.index.json": json.dumps({"weight_map": {"w": "model.safetensors"}}).encode()}),
+        model_files(
+            **{"model.safetensors.index.json": json.dumps({"weight_map": {"w": "model.safetensors"}}).encode()}
+        ),
         "tensor 'w'",
     ),
     (model_files(**{"README.md": b"---\nlicense: [\n---\n"}), "README.md, line 2, column 11"),
@@ -91,9 +98,12 @@ def test_facts_of_a_model(make_asset, make_version):
 def test_facts_and_rows_of_a_dataset(make_asset, make_version):
     from registry import datasets
 
-    jsonl = b"\xef\xbb\xbf" + b"".join(json.dumps({"input": f"i{n}", "expected": n}).encode() + b"\n" for n in range(2500))
+    jsonl = b"\xef\xbb\xbf" + b"".join(
+        json.dumps({"input": f"i{n}", "expected": n}).encode() + b"\n" for n in range(2500)
+    )
     version = make_version(
-        make_asset(kind="dataset"), {"b.jsonl": jsonl, "a.csv": b'input,expected\n"x\ny",1\n\nz,2\n', "README.md": CARD.encode()}
+        make_asset(kind="dataset"),
+        {"b.jsonl": jsonl, "a.csv": b'input,expected\n"x\ny",1\n\nz,2\n', "README.md": CARD.encode()},
     )
     assert version.facts["rows"] == 2502 and version.facts["columns"] == ["input", "expected"]
     everything = list(datasets.rows(version))

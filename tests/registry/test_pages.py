@@ -26,7 +26,10 @@ def page_assets(make_asset, make_version, cast, actor):
     version = make_version(model)
     actions.move_alias(asset=model, name="candidate", version=version, by=actor(cast.alice))
     dataset = make_asset("pairs", kind="dataset")
-    make_version(dataset, {"rows.jsonl": b'{"input": "a <b>", "expected": {"x": 1}}\n' * 120, "more.csv": b"input,expected\n1,2\n"})
+    make_version(
+        dataset,
+        {"rows.jsonl": b'{"input": "a <b>", "expected": {"x": 1}}\n' * 120, "more.csv": b"input,expected\n1,2\n"},
+    )
     return model, dataset
 
 
@@ -68,7 +71,9 @@ def test_a_viewer_sees_no_buttons_that_change_things(page_assets, cast, client_o
     text = client_of(cast.victor).get("/models/acme/dates").content.decode()
     assert "New version" not in text and "Move or add an alias" not in text
     text = client_of(cast.victor).get("/models/acme/dates/versions/1").content.decode()
-    assert "/requests/new?kind=model" not in text and "/deployments/new?" not in text and "/evaluations/new?" not in text
+    assert (
+        "/requests/new?kind=model" not in text and "/deployments/new?" not in text and "/evaluations/new?" not in text
+    )
 
 
 def test_list_costs_the_same_with_many_assets(make_asset, make_version, cast, client_of, actor):
@@ -76,12 +81,21 @@ def test_list_costs_the_same_with_many_assets(make_asset, make_version, cast, cl
     make_version(make_asset("first"))
     few = queries_of(client, "/models/")
     rows = [
-        Asset(team=cast.team, kind="model", name=f"m{n}", task="text-generation", created_by=cast.alice, updated_by=cast.alice)
+        Asset(
+            team=cast.team,
+            kind="model",
+            name=f"m{n}",
+            task="text-generation",
+            created_by=cast.alice,
+            updated_by=cast.alice,
+        )
         for n in range(60)
     ]
     Asset.objects.bulk_create(rows)
     versions = Version.objects.bulk_create([Version(asset=row, number=1, created_by=cast.alice) for row in rows])
-    Alias.objects.bulk_create([Alias(asset=v.asset, name="staging", version=v, updated_by=cast.alice) for v in versions])
+    Alias.objects.bulk_create(
+        [Alias(asset=v.asset, name="staging", version=v, updated_by=cast.alice) for v in versions]
+    )
     assert queries_of(client, "/models/") == few <= 14
 
 
@@ -123,7 +137,11 @@ def test_a_model_is_made_in_the_browser(cast, client_of, storage_root):
 def test_a_protected_alias_leads_to_a_request(page_assets, cast, client_of):
     client = client_of(cast.alice)
     answer = client.post("/models/acme/dates/aliases", {"alias": "production", "version": 1, "reason": "it is good"})
-    assert answer.status_code == 302 and answer["Location"].startswith("/requests/new?") and "reason=it+is+good" in answer["Location"]
+    assert (
+        answer.status_code == 302
+        and answer["Location"].startswith("/requests/new?")
+        and "reason=it+is+good" in answer["Location"]
+    )
     assert client.post("/models/acme/dates/aliases", {"alias": "x", "version": 9}).status_code == 422
     assert client.post("/models/acme/dates/aliases", {"alias": "better", "version": 1}).status_code == 302
     assert client.post("/models/acme/dates/aliases/better/remove").status_code == 302

@@ -30,7 +30,9 @@ def test_a_path_is_a_file_or_a_folder():
     paths.check_nesting("ab", {"a/b", "a.txt"})
 
 
-@pytest.mark.parametrize("name", ["m.pkl", "m.PICKLE", "pytorch_model.bin", "m.pt", "m.pth", "m.ckpt", "m.joblib", "m.npy"])
+@pytest.mark.parametrize(
+    "name", ["m.pkl", "m.PICKLE", "pytorch_model.bin", "m.pt", "m.pth", "m.ckpt", "m.joblib", "m.npy"]
+)
 def test_pickles_are_refused_with_the_remedy(name):
     with pytest.raises(Invalid, match="safetensors"):
         paths.check_type(name, "model")
