@@ -1,7 +1,6 @@
 """What the home page shows of a team: what waits, what runs, what changed."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from accounts.access import Actor, can
 from accounts.models import Team
@@ -74,21 +73,24 @@ def deployments(actor: Actor, team: Team) -> list[Deployment]:
     return list(rows.with_revision().order_by("-id")[:_SHOWN])
 
 
-def changed(actor: Actor, team: Team) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Change:
+    """A model, dataset or prompt that changed."""
+
+    kind: str
+    icon: str
+    row: Asset | Prompt
+
+
+def changed(actor: Actor, team: Team) -> list[Change]:
     """The models, datasets and prompts that changed last, newest first."""
     assets = Asset.objects.visible_to(actor).filter(team=team).select_related("team", "updated_by")
     prompts = Prompt.objects.visible_to(actor).filter(team=team).select_related("team", "updated_by")
-    icons = {Asset.Kind.MODEL: "box", Asset.Kind.DATASET: "database"}
-    rows = [
-        {"title": row.name, "icon": icons[Asset.Kind(row.kind)], "kind": row.kind, "row": row}
-        for row in assets.order_by("-updated_at", "-id")[: _SHOWN + 2]
-    ]
-    rows += [
-        {"title": row.name, "icon": "message-2", "kind": "prompt", "row": row}
-        for row in prompts.order_by("-updated_at", "-id")[: _SHOWN + 2]
-    ]
-    rows.sort(key=lambda entry: entry["row"].updated_at, reverse=True)
-    return rows[: _SHOWN + 2]
+    icons = {Asset.Kind.MODEL.value: "box", Asset.Kind.DATASET.value: "database"}
+    most = _SHOWN + 2
+    rows = [Change(row.kind, icons[row.kind], row) for row in assets.order_by("-updated_at", "-id")[:most]]
+    rows += [Change("prompt", "message-2", row) for row in prompts.order_by("-updated_at", "-id")[:most]]
+    return sorted(rows, key=lambda change: change.row.updated_at, reverse=True)[:most]
 
 
 def activity(actor: Actor, team: Team) -> list[AuditEvent] | None:

@@ -1,4 +1,4 @@
-// Charts: a figure[data-chart] holds JSON; ECharts is loaded when the first one comes into view. Colours are the page's own.
+// Charts: an element with data-chart holds JSON; ECharts is loaded when the first one comes into view. Colours are the page's own.
 "use strict";
 (() => {
   const source = document.currentScript.dataset.echarts;
@@ -110,12 +110,12 @@
     for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); sizes.observe(entry.target); }
   }, { rootMargin: "120px" });
   function look() {
-    for (const figure of document.querySelectorAll("figure[data-chart]")) {
+    for (const figure of document.querySelectorAll("[data-chart]")) {
       if (!figure.watched) { figure.watched = true; seen.observe(figure); }
       else if (figure.drawn && figure.drawn !== figure.querySelector("script")?.textContent) draw(figure);
     }
   }
   look();
   document.addEventListener("htmx:after:swap", look);
-  addEventListener("themechange", () => { for (const figure of document.querySelectorAll("figure[data-chart]")) if (figure.drawn) draw(figure); });
+  addEventListener("themechange", () => { for (const figure of document.querySelectorAll("[data-chart]")) if (figure.drawn) draw(figure); });
 })();

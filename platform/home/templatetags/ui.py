@@ -238,7 +238,7 @@ def chart(
     text = json.dumps(data, default=str).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     label = f"Chart: {title}" + (f" ({unit})" if unit else "")
     return format_html(
-        '<figure class="chart" data-chart role="img" aria-label="{}" style="height:{}px"><script type="application/json">{}</script></figure>',
+        '<div class="chart" data-chart role="img" aria-label="{}" style="height:{}px"><script type="application/json">{}</script></div>',
         label, height, mark_safe(text),
     )  # fmt: skip
 
