@@ -155,4 +155,8 @@ class Migration(migrations.Migration):
             model_name='alias',
             constraint=models.UniqueConstraint(fields=('asset', 'name'), name='alias_name_is_unique_in_asset'),
         ),
+        migrations.AddIndex(
+            model_name="alias",
+            index=models.Index(fields=["name"], name="alias_by_name"),
+        ),
     ]

@@ -19,6 +19,7 @@ class Alias(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["name"], name="alias_by_name")]  # "what is in production"
         constraints = [models.UniqueConstraint(fields=["asset", "name"], name="alias_name_is_unique_in_asset")]
 
     def __str__(self) -> str:

@@ -46,7 +46,7 @@ def test_programs_and_archives_are_refused(name):
 
 @pytest.mark.parametrize("name", ["rows.pkl", "rows.xlsx", "noext", "m.safetensors"])
 def test_datasets_take_their_own_kinds(name):
-    with pytest.raises(Invalid, match=".jsonl"):
+    with pytest.raises(Invalid, match=r"\.jsonl"):
         paths.check_type(name, "dataset")
     for fine in ("a.jsonl", "b.CSV", "c.parquet", "README.md", "LICENSE"):
         paths.check_type(fine, "dataset")
