@@ -1,9 +1,10 @@
 """What every page about one deployment shows: its header, tabs and what the actor may do."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.access import Actor, can
 from accounts.roles import Permission
@@ -48,6 +49,7 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+JUST_NOW = timedelta(minutes=1)
 STEPS = ("queued", "starting", "running")
 
 
@@ -55,6 +57,8 @@ def steps(deployment: Deployment) -> list[tuple[str, str]]:
     """The way up as (title, done | now | later | failed); nothing for what shall not run, or has long been up."""
     state = deployment.state
     if not deployment.wants_to_run or state == Deployment.State.UPDATING:
+        return []
+    if state == Deployment.State.RUNNING and timezone.now() - deployment.state_changed_at > JUST_NOW:
         return []
     if state == Deployment.State.FAILED:
         return [("Queued", "done"), ("Starting", "failed"), ("Running", "later")]

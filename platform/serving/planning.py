@@ -176,6 +176,18 @@ def _shorten(text: str) -> str:
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 
+_NO_PLACE = re.compile(r"to be scheduled.*?each replica: (\{.*?\}), total resources available: (\{.*?\})", re.S)
+
+
+def _held_up(report: str, text: str) -> str:
+    """What a start waits for, where Ray has said that it takes long."""
+    if found := _NO_PLACE.search(report):
+        return f"Waiting for a place on the cluster: each replica takes {found[1]}, and {found[2]} is free."
+    if "to initialize" in report:
+        return f"{text} It takes longer than usual."
+    return _shorten(report) or text
+
+
 def _words(wanted: Wanted, sight: Sight, app: App | None, failed_now: bool) -> tuple[str, str]:
     if failed_now and app is not None:
         report = app.deployment_message or app.message
@@ -188,9 +200,8 @@ def _words(wanted: Wanted, sight: Sight, app: App | None, failed_now: bool) -> t
         return "Waiting for Ray Serve to take it.", wanted.detail
     plural = "s" * (wanted.replicas != 1)
     if sight == Sight.STARTING:
-        # Ray says here what it waits for when no node has room.
-        hint = _shorten(app.deployment_message) if app else ""
-        text = hint or f"Starting {wanted.replicas} replica{plural}: fetching files, checking them, loading the model."
+        text = f"Starting {wanted.replicas} replica{plural}: fetching files, checking them, loading the model."
+        text = _held_up(app.deployment_message if app else "", text)
         if wanted.failures:
             text = f"Attempt {wanted.failures + 1}. {text}"
         return text, wanted.detail

@@ -45,7 +45,8 @@ def test_new_page_shows_the_gates_word_before_anybody_presses(
     page = text(client_of(cast.dana).get("/deployments/new?model=acme/date-normaliser&version=2"))
     assert page.count("Approved for production") == 1
     assert page.count("Not approved for production") == 1
-    assert "/requests/new?kind=model" in page
+    assert "/requests/new?kind=model" not in page, "a deployer asks for no promotion"
+    assert "/requests/new?kind=model" in text(client_of(cast.admin).get("/deployments/new?model=acme/date-normaliser"))
     assert "2" in page.split("<dt>CPUs</dt>")[1][:30]
 
 

@@ -150,6 +150,26 @@ def test_serve_is_told_only_what_it_does_not_know() -> None:
     assert not differs([CONFIG], apps | {"somebody-elses": imperative})
 
 
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ("", "Starting 1 replica: fetching files, checking them, loading the model."),
+        ("1 replicas that have taken more than 30s to initialize.", "It takes longer than usual."),
+        (
+            "1 replicas that have taken more than 30s to be scheduled. This may be due to waiting for the cluster to "
+            'auto-scale. Resources required for each replica: {"GPU": 1}, total resources available: {}. Use `ray status`',
+            'Waiting for a place on the cluster: each replica takes {"GPU": 1}, and {} is free.',
+        ),
+        ("Something new.", "Something new."),
+    ],
+)
+def test_slow_start_says_what_it_waits_for(report: str, words: str) -> None:
+    app = App("deployment-1-2", "DEPLOYING", deployment_message=report, replicas=[replica("starting")])
+    verdict = decide(wanted(), {"deployment-1-2": app})
+    assert verdict.state == "starting"
+    assert verdict.message.endswith(words)
+
+
 def test_back_off_grows_to_a_limit_and_is_spread() -> None:
     assert [backoff_s(failures, 0.5) for failures in (1, 2, 3)] == [5, 10, 20]
     assert backoff_s(50, 0.5) == 300

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.access import Actor, require
+from accounts.access import Actor, can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import NotFound, Problem
@@ -61,6 +61,7 @@ def deployment_create(request: HttpRequest) -> HttpResponse:
         "form": form,
         "chosen": str(form["version"].value() or ""),
         "problem": problem,
+        "may_request": bool(asset and can(by, Permission.REQUEST_CREATE, asset)),
         **_cluster(),
     }
     return render(request, "serving/new.html", context, status=422 if form.is_bound else 200)
