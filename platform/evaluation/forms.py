@@ -5,11 +5,12 @@ from typing import Any
 from django import forms
 
 from accounts.access import Actor
-from accounts.errors import NotFound
+from accounts.errors import Problem
 from registry.models import Asset, Version
 from registry.reads import get_asset
 
 NEWEST = 50
+_VERSION_OF = {Asset.Kind.MODEL: "version", Asset.Kind.DATASET: "dataset_version"}
 
 
 class EvaluationForm(forms.Form):
@@ -53,23 +54,48 @@ class EvaluationForm(forms.Form):
     def __init__(self, *args: Any, by: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.by = by
-        for kind, field in ((Asset.Kind.MODEL, "version"), (Asset.Kind.DATASET, "dataset_version")):
+        self._assets: dict[str, Asset | Problem] = {}
+        for kind, field in _VERSION_OF.items():
             choice = self.fields[field]
             assert isinstance(choice, forms.ChoiceField)
-            choice.choices = [("", "Newest registered"), *self._versions(kind)]
+            choice.choices = [("", "Newest registered"), *self._versions(kind, str(self._named(field)))]
 
-    def _versions(self, kind: Asset.Kind) -> list[tuple[str, str]]:
-        """The newest versions of what is named in the form so far."""
-        address = str(self.data.get(kind.value, "") if self.is_bound else self.initial.get(kind.value, "")).strip()
+    def _named(self, field: str) -> Any:
+        return (self.data if self.is_bound else self.initial).get(field) or ""
+
+    def asset(self, kind: Asset.Kind) -> Asset:
+        """What is named in the form, looked up once; raises Problem where there is none."""
+        if kind not in self._assets:
+            try:
+                self._assets[kind] = get_asset(self.by, kind, str(self._named(kind.value)).strip())
+            except Problem as problem:
+                self._assets[kind] = problem
+        found = self._assets[kind]
+        if isinstance(found, Problem):
+            raise found
+        return found
+
+    def _versions(self, kind: Asset.Kind, chosen: str) -> list[tuple[str, str]]:
+        """The newest registered versions of what is named, and the chosen one however old it is."""
         try:
-            asset = get_asset(self.by, kind, address)
-        except NotFound:
+            rows = Version.objects.filter(asset=self.asset(kind)).registered().order_by("-number")
+        except Problem:
             return []
-        rows = Version.objects.filter(asset=asset).registered().order_by("-number")[:NEWEST]
-        return [
-            (str(number), f"{number}: {message[:80]}" if message else str(number))
-            for number, message in rows.values_list("number", "message")
-        ]
+        found = list(rows.values_list("number", "message")[:NEWEST])
+        if chosen.isdecimal() and len(chosen) < 10 and int(chosen) not in {number for number, _ in found}:
+            found += rows.filter(number=int(chosen)).values_list("number", "message")
+        return [(str(number), f"{number}: {message[:80]}" if message else str(number)) for number, message in found]
+
+    def clean(self) -> dict[str, Any] | None:
+        for kind, field in _VERSION_OF.items():
+            if kind.value not in self.cleaned_data:
+                continue
+            try:
+                self.asset(kind)
+            except Problem as problem:
+                self.errors.pop(field, None)  # of what is not there no version can be chosen
+                self.add_error(kind.value, problem.detail)
+        return self.cleaned_data
 
     def given(self) -> dict[str, Any]:
         """The parameters, as evaluation.parameters takes them."""

@@ -83,19 +83,9 @@ def evaluation_create(request: HttpRequest) -> HttpResponse:
 def _create(form: EvaluationForm, by: Actor) -> Evaluation | None:
     given = form.cleaned_data
     try:
-        model = get_asset(by, Asset.Kind.MODEL, given["model"].strip())
-    except Problem as problem:
-        form.add_error("model", problem.detail)
-        return None
-    try:
-        dataset = get_asset(by, Asset.Kind.DATASET, given["dataset"].strip())
-    except Problem as problem:
-        form.add_error("dataset", problem.detail)
-        return None
-    try:
         return actions.create_evaluation(
-            version=reads.get_or_latest(by, model, given["version"]),
-            dataset_version=reads.get_or_latest(by, dataset, given["dataset_version"]),
+            version=reads.get_or_latest(by, form.asset(Asset.Kind.MODEL), given["version"]),
+            dataset_version=reads.get_or_latest(by, form.asset(Asset.Kind.DATASET), given["dataset_version"]),
             given=form.given(),
             by=by,
         )

@@ -118,7 +118,7 @@ def evaluating(cast, actor, model_version, rows, stand):
         )
 
     def up():
-        Deployment.objects.filter(purpose="evaluation").update(state="running", endpoint=stand.url)
+        Deployment.objects.filter(purpose="evaluation", desired="running").update(state="running", endpoint=stand.url)
 
     def finish(evaluation, turns=30):
         runner.take_turn(evaluation.pk)

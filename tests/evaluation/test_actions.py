@@ -25,7 +25,9 @@ def test_creating_one_writes_the_event_of_version_model_and_dataset(evaluating, 
     assert evaluation.parameters["endpoint"] == "chat"
     event = AuditEvent.objects.get(action="evaluation.started")
     assert event.actor_name == "Alice"
-    assert {f"version:{model_version.pk}", f"model:{model_version.asset_id}", f"version:{rows.pk}"} <= set(event.subjects)
+    assert {f"version:{model_version.pk}", f"model:{model_version.asset_id}", f"version:{rows.pk}"} <= set(
+        event.subjects
+    )
 
 
 @pytest.mark.parametrize(("who", "allowed"), [("alice", True), ("admin", True), ("victor", False), ("bob", False),
