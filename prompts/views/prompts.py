@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,7 @@ from accounts.errors import Invalid, NotFound, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
+from governance import gate
 from governance.stages import Stage
 from prompts import actions, differences, rendering
 from prompts.forms import DescriptionForm, LabelForm, PromptForm, Value, describe, values_posted
@@ -97,6 +99,7 @@ def show_prompt(
         "versions": [(version, [label for label in labels if label.version_id == version.pk]) for version in versions],
         "next": following,
         "labels": labels,
+        "protected": _protected(prompt),
         "latest": versions[0] if versions and not request.GET.get("cursor") else None,
         "moves": moves,
         "may_edit": can(by, Permission.ASSET_EDIT, prompt),
@@ -104,9 +107,15 @@ def show_prompt(
         "may_request": can(by, Permission.REQUEST_CREATE, prompt),
         "label_form": label_form or LabelForm(initial={"version": prompt.last_number or None}),
         "form": form or describe(prompt),
+        "usage": f'curl -H "Authorization: Bearer $KEY" \\\n  {settings.SITE_URL}/api/v1/prompts/{prompt}/labels/production',
     }
     wrong = bool(label_form or form)
     return render(request, "prompts/detail.html", context, status=422 if wrong else 200)
+
+
+def _protected(prompt: Prompt) -> list[str]:
+    """The labels that move only with an approval."""
+    return [s.value for s in Stage if gate.is_protected(prompt.team, "prompt", str(prompt), s.value)]
 
 
 @login_required
@@ -184,17 +193,22 @@ def version_diff(request: HttpRequest, team: str, name: str) -> HttpResponse:
         "prompt": prompt,
         "before": before,
         "after": after,
-        "before_label": f"Version {before.number}",
-        "after_label": f"Version {after.number}",
         "difference": difference,
         "texts": [
-            (change, (before.messages[change.number_before - 1]["content"] if change.number_before else ""),
-             (after.messages[change.number_after - 1]["content"] if change.number_after else ""))
+            (change, *(_side(v, n) for v, n in ((before, change.number_before), (after, change.number_after))))
             for change in difference.messages
         ],
         "numbers": list(prompt.versions.values_list("number", "message")[:500]),
-    }  # fmt: skip
+    }
     return render(request, "prompts/diff.html", context)
+
+
+def _side(version: PromptVersion, number: int | None) -> tuple[str, str]:
+    """A message as one side of the difference, and what that side is called (each difference on the page by another name)."""
+    if number is None:
+        return "", "nothing"
+    name = f"message {number}" if version.type == PromptVersion.Type.CHAT else "template"
+    return version.messages[number - 1]["content"], f"version {version.number}, {name}"
 
 
 def _number(request: HttpRequest, field: str, default: int) -> int:
