@@ -97,7 +97,7 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         digest=row[4],
         message=row[5],
         size=row[6],
-        facts=row[7],
+        facts=json.loads(row[7]),  # Django has its connections hand JSON over as text
         source_run=row[8],
         created_at=row[9],
         created_by=row[10],
