@@ -117,9 +117,10 @@ def _tell(wanted: list[dict[str, Any]], seen: cluster.Observed, now: datetime) -
             log.info("Nothing has run for a while: Serve's own processes end.")
             cluster.shut_down_serve()
         return
-    if not planning.differs(wanted, seen.apps):
+    elsewhere = seen.serve_is_up and seen.http not in (None, cluster.serve_address())
+    if not elsewhere and not planning.differs(wanted, seen.apps):
         return
-    if seen.serve_is_up and seen.http not in (None, cluster.serve_address()):
+    if elsewhere:
         log.info("Serve listens at %s instead of %s: it is started anew.", seen.http, cluster.serve_address())
         cluster.shut_down_serve()
     log.info("Serve is told to run %s.", ", ".join(config["name"] for config in wanted) or "nothing")

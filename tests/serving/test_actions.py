@@ -100,6 +100,15 @@ def test_start_asks_the_gate_again(deployment: Deployment, cast: SimpleNamespace
     assert len(events("deployment.refused")) == 1
 
 
+def test_trying_a_failed_update_again_leaves_the_older_revision_answering(deployment: Deployment, dana: Actor) -> None:
+    from django.utils import timezone
+
+    endpoint = "http://127.0.0.1:1/deployment-1-1"
+    Deployment.objects.update(state="running", endpoint=endpoint, failures=3, retry_at=timezone.now())
+    again = actions.start_deployment(deployment=deployment, by=dana)
+    assert (again.state, again.endpoint, again.failures, again.retry_at) == ("updating", endpoint, 0, None)
+
+
 def test_stopping_takes_the_endpoint_away_at_once(deployment: Deployment, dana: Actor) -> None:
     Deployment.objects.update(state="running", endpoint="http://127.0.0.1:1/deployment-1-1")
     stopped = actions.stop_deployment(deployment=deployment, by=dana)

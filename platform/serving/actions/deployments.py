@@ -225,7 +225,8 @@ def set_desired(deployment: Deployment, desired: Deployment.Desired, *, by: Acto
     deployment.failures, deployment.retry_at = 0, None
     deployment.message = deployment.detail = ""
     if running:
-        deployment.state = Deployment.State.QUEUED
+        # An older revision may be answering while its successor waits to be tried again.
+        deployment.state = Deployment.State.UPDATING if deployment.endpoint else Deployment.State.QUEUED
     else:
         deployment.state, deployment.endpoint = Deployment.State.STOPPING, ""
     deployment.state_changed_at = timezone.now()
