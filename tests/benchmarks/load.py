@@ -1,0 +1,89 @@
+"""Requests per second of one address on kept-alive connections: by wrk where it is installed, else by a loop of our own.
+
+The same generator measures both sides of a comparison, so a ratio holds with either.
+"""
+
+from __future__ import annotations
+
+import re
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+
+
+def generator() -> str:
+    return "wrk" if shutil.which("wrk") else "tests/benchmarks/load.py"
+
+
+def rate(url: str, *, connections: int, seconds: float, headers: dict[str, str]) -> float:
+    """Answers per second; raises if any answer is not a 200."""
+    given = [f"{name}: {value}" for name, value in headers.items()]
+    if shutil.which("wrk"):
+        threads = str(min(2, connections))
+        command = ["wrk", "-t", threads, "-c", str(connections), "-d", f"{seconds:.0f}s"]
+        command += [part for header in given for part in ("-H", header)]
+        out = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+        found = re.search(r"Requests/sec: +([\d.]+)", out)
+        if found is None or "Non-2xx" in out or "Socket errors" in out:
+            raise RuntimeError(f"wrk on {url}:\n{out}")
+        return float(found.group(1))
+    # A process of its own: the tests' interpreter must not slow it down.
+    command = [sys.executable, str(Path(__file__)), url, str(connections), str(seconds), *given]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+class _Connection:
+    """One kept-alive connection, one request at a time."""
+
+    def __init__(self, address: tuple[str, int], request: bytes) -> None:
+        self.socket = socket.create_connection(address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._request = request
+        self._read = b""
+        self.send()
+
+    def send(self) -> None:
+        self.socket.sendall(self._request)
+
+    def answered(self) -> bool:
+        """Read what has come; whether an answer is whole."""
+        block = self.socket.recv(1 << 18)
+        if not block:
+            raise ConnectionError("the server closed a connection")
+        self._read += block
+        head = self._read.find(b"\r\n\r\n")
+        length = _LENGTH.search(self._read[:head]) if head >= 0 else None
+        if head < 0 or (length and len(self._read) < head + 4 + int(length.group(1))):
+            return False
+        if not length or not self._read.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(self._read[:500].decode("latin-1"))
+        self._read = b""
+        return True
+
+
+def run(url: str, connections: int, seconds: float, headers: list[str]) -> float:
+    parts = urlsplit(url)
+    lines = [f"GET {parts.path}{'?' + parts.query if parts.query else ''} HTTP/1.1", f"Host: {parts.netloc}", *headers]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    waiting = selectors.DefaultSelector()
+    for _ in range(connections):
+        made = _Connection((parts.hostname or "", parts.port or 80), request)
+        waiting.register(made.socket, selectors.EVENT_READ, made)
+    answers, start = 0, time.perf_counter()
+    while (now := time.perf_counter()) < start + seconds:
+        for key, _ in waiting.select(timeout=1):
+            if key.data.answered():
+                answers += 1
+                key.data.send()
+    return answers / (now - start)
+
+
+if __name__ == "__main__":
+    print(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]))

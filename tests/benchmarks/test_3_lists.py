@@ -1,0 +1,89 @@
+"""The list of models with 100 and with 100,000 of them, for people who see them by different grants."""
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from tests.benchmarks.conftest import Report
+from tests.story.conftest import Instance
+
+pytestmark = pytest.mark.timeout(1800)
+FEW, MANY = 100, 100_000
+REQUESTS = 150
+PREFIX = "bench-list-"
+# Person of the demo -> by what she sees. Mallory is in no team: she gets single models, old ones, far down the list.
+VIEWERS = {"carol": "role in the team", "mallory": "20 single models"}
+
+
+@pytest.fixture
+def models(database: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    yield database
+    with database.transaction():
+        database.execute(
+            "DELETE FROM guardian_userobjectpermission g USING registry_asset a, django_content_type y "
+            "WHERE y.id = g.content_type_id AND y.app_label = 'registry' AND y.model = 'asset' "
+            "AND g.object_pk = a.id::text AND a.name LIKE %s",
+            [PREFIX + "%"],
+        )
+        database.execute("DELETE FROM registry_asset WHERE name LIKE %s", [PREFIX + "%"])
+
+
+def fill(database: psycopg.Connection, first: int, last: int) -> None:
+    """Models number `first` to `last` of team acme; later numbers changed later."""
+    database.execute(
+        "INSERT INTO registry_asset (team_id, kind, name, description, task, created_by_id, created_at, updated_at, "
+        "updated_by_id, last_number) "
+        "SELECT t.id, 'model', %s || n, 'Made in bulk', 'text-generation', u.id, now(), "
+        "now() - interval '30 days' + n * interval '1 second', u.id, 0 "
+        "FROM accounts_team t, (SELECT min(id) AS id FROM accounts_user) u, generate_series(%s::int, %s::int) n "
+        "WHERE t.name = 'acme'",
+        [PREFIX, first, last],
+    )
+    database.execute("ANALYZE registry_asset")
+
+
+def share(database: psycopg.Connection, email: str) -> None:
+    """The viewer's role on the first 20 models, as guardian writes it."""
+    done = database.execute(
+        "INSERT INTO guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id) "
+        "SELECT a.id::text, y.id, p.id, u.id FROM registry_asset a, django_content_type y, auth_permission p, "
+        "accounts_user u WHERE y.app_label = 'registry' AND y.model = 'asset' AND p.content_type_id = y.id "
+        "AND p.codename = %s AND u.email = %s AND a.name IN (SELECT %s || n FROM generate_series(1, 20) n)",
+        ["role_viewer", email, PREFIX],
+    )
+    assert done.rowcount == 20, done.rowcount
+
+
+def latency_ms(client: httpx.Client, *, expected: int) -> float:
+    times = []
+    for _ in range(REQUESTS):
+        start = time.perf_counter()
+        answer = client.get("/models")
+        times.append((time.perf_counter() - start) * 1000)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["results"]) >= expected
+    # The quick tenth: what the list costs when nothing else has the machine.
+    return statistics.quantiles(times[10:], n=10)[0]
+
+
+def test_list_costs_the_same_with_many(instance: Instance, models: psycopg.Connection, report: Report):
+    fill(models, 1, FEW)
+    share(models, instance.people["mallory"]["email"])
+    clients = {name: instance.api(name) for name in VIEWERS}
+    few = {name: latency_ms(client, expected=20) for name, client in clients.items()}
+    fill(models, FEW + 1, MANY)
+    many = {name: latency_ms(client, expected=20) for name, client in clients.items()}
+    ratios = {name: many[name] / few[name] for name in VIEWERS}
+    for name, by in VIEWERS.items():
+        report.add(
+            f"list of models, {MANY:,} / {FEW}, by {by}",
+            figure=f"{ratios[name]:.2f}",
+            aim="under 2",
+            met=ratios[name] < 2,
+            quick_tenth_ms={str(FEW): round(few[name], 2), str(MANY): round(many[name], 2)},
+        )
+    assert max(ratios.values()) < 2, ratios
