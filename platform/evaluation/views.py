@@ -19,6 +19,7 @@ from evaluation.differences import pieces
 from evaluation.forms import EvaluationForm, suggestions
 from evaluation.metrics import METRICS
 from evaluation.models import Evaluation
+from evaluation.parameters import Parameters
 from registry.models import Asset
 from registry.pages import asset_page
 from registry.reads import get_asset
@@ -180,7 +181,10 @@ def _shown(request: HttpRequest, by: Actor, evaluation: Evaluation) -> dict[str,
         "charts": _charts(evaluation, results, baseline),
         "bins": bins,
         "bin_series": [{"name": "Answers", "bins": bins}],
-        "parameters": [(name.replace("_", " "), value) for name, value in evaluation.parameters.items()],
+        "parameters": [
+            (name.replace("_", " "), value)
+            for name, value in Parameters.stored(evaluation.parameters).as_json().items()
+        ],
         "may_cancel": not evaluation.has_ended and can(by, Permission.EVALUATION_RUN, evaluation.model),
         "may_request": evaluation.state == Evaluation.State.SUCCEEDED
         and can(by, Permission.REQUEST_CREATE, evaluation.model),
