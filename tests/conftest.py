@@ -40,6 +40,7 @@ os.environ.update(
     DATABASE_URL=_postgres.url,
     DATABASE_OWNER_URL=_postgres.owner_url,
     REDIS_URL=_redis.url,
+    OMP_WAIT_POLICY="PASSIVE",  # torch threads that spin while they wait starve everything else on two cores
 )
 django.setup()  # pytest-django looks for the settings before this file is read
 SUPERUSER_URL = _postgres.superuser_url.rsplit("/", 1)[0] + "/countersign"

@@ -35,8 +35,10 @@ def train_date_normaliser(api: Client, folder: Path) -> None:
     if all((version_with(api, address, message) or {}).get("state") == "registered" for message in (EARLY, FINAL)):
         return
     _close_lost_runs(api)
-    # The training's share of the machine: two threads, and never before the site's own processes.
+    # The training's share of the machine: two threads, never before the site's own processes, and asleep while they wait
+    # for each other. Spinning, which is the default, makes training several times slower once the cores are busy.
     os.nice(10)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded, which is now
     import torch
     from transformers.utils.logging import disable_progress_bar
 
