@@ -36,6 +36,7 @@ class PolicyListView(ApiView):
 class PolicyView(ApiView):
     @extend_schema(operation_id="policies_get", tags=["Policies"], responses=PolicySerializer)
     def get(self, request: Request, policy_id: int) -> Response:
+        """One policy with the rules in force."""
         return Response(PolicySerializer(get_policy(self.by, policy_id)).data)
 
     @extend_schema(

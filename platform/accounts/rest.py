@@ -1,6 +1,7 @@
 """What every native REST view shares: the base view, problem details (RFC 9457) and keyset pages."""
 
 import base64
+import http
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -65,7 +66,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     elif isinstance(error, exceptions.APIException):
         code = error.status_code
         slug = str(error.default_code)
-        body = {"type": f"urn:countersign:problem:{slug}", "title": str(error.default_detail), "status": code}
+        body = {"type": f"urn:countersign:problem:{slug}", "title": http.HTTPStatus(code).phrase, "status": code}
         if isinstance(error, exceptions.ValidationError):
             body["title"] = "Invalid input"
             body["errors"] = _flatten(error.detail)

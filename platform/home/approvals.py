@@ -1,12 +1,12 @@
 """Requests across apps: governance judges them, the app that owns the alias or label moves it, in one transaction."""
 
-import prompts.actions
-import prompts.reads
-import registry.reads
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+import prompts.actions
+import prompts.reads
 import registry.actions
+import registry.reads
 from accounts.access import Actor, InTeam, can, visible
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.roles import Permission

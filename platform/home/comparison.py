@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from evaluation.metrics import METRICS
 from governance.models import ApprovalRequest, Evidence
 from prompts.models import PromptVersion
 from registry.models import Version
@@ -42,7 +43,11 @@ class MetricRow:
 
     @property
     def percent(self) -> bool:
-        return self.name in ("exact_match", "character_error_rate")
+        return self.name in METRICS and METRICS[self.name].is_share
+
+    @property
+    def unit(self) -> str:
+        return METRICS[self.name].unit if self.name in METRICS and not self.percent else ""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,10 @@ class Migration(migrations.Migration):
             model_name='version',
             index=models.Index(fields=['digest'], name='version_by_digest'),
         ),
+        migrations.AddIndex(
+            model_name='version',
+            index=models.Index(condition=models.Q(('source_run_id__isnull', False)), fields=['source_run_id'], name='version_by_run'),
+        ),
         migrations.AddConstraint(
             model_name='version',
             constraint=models.UniqueConstraint(fields=('asset', 'number'), name='version_number_is_unique'),

@@ -47,7 +47,12 @@ class Version(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        indexes = [models.Index(fields=["digest"], name="version_by_digest")]
+        indexes = [
+            models.Index(fields=["digest"], name="version_by_digest"),
+            models.Index(
+                fields=["source_run_id"], condition=models.Q(source_run_id__isnull=False), name="version_by_run"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["asset", "number"], name="version_number_is_unique"),
             models.CheckConstraint(

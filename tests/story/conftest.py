@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What tests/conftest.py sets for Django in this process is not for an instance of its own.
@@ -126,7 +128,11 @@ class Instance:
 @pytest.fixture(scope="session")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     running = Instance(tmp_path_factory.mktemp("instance"))
-    running.start()
+    if attached := os.environ.get("STORY_INSTANCE"):  # DATA:PORT of one that runs already, while working on a story
+        data, _, port = attached.rpartition(":")
+        running.data, running.port = Path(data), int(port)
+    else:
+        running.start()
     try:
         wait_for("demo.json", (running.data / "demo.json").exists)
 
@@ -139,3 +145,48 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     finally:
         if running.process is not None:
             running.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's chromium where it is, else Playwright's own."""
+    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+               "--disable-component-update", "--disable-sync"]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"), args=options
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def signed_in(instance: Instance, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """signed_in(name) -> that demo person's page. A script error or a refused resource fails the test."""
+    contexts, complaints = [], []
+
+    def sign_in(name: str, **options: Any) -> Page:
+        context = chromium.new_context(base_url=instance.site, viewport={"width": 1440, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                message.type == "error"
+                and "status of 4" not in message.text  # the answers that a story provokes
+                and complaints.append(f"{page.url}: {message.text}")
+            ),
+        )
+        page.goto("/accounts/login/")
+        page.get_by_label("Email").fill(instance.people[name]["email"])
+        page.get_by_label("Password").fill(instance.people[name]["password"])
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/accounts/login" not in url)
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert complaints == []

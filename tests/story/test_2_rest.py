@@ -53,7 +53,7 @@ def test_the_story_over_rest(instance: Instance):
     alice, bob, dana, carol, mallory = (instance.api(name) for name in ("alice", "bob", "dana", "carol", "mallory"))
 
     # A version of one's own: the same files and a longer card.
-    files = alice.get(f"{MODEL}/versions/2").json()["files"]
+    files = alice.get(f"{MODEL}/versions/2/files").json()["results"]
     draft = alice.post(f"{MODEL}/versions", json={"message": "The same weights, a longer card."}).json()
     number = draft["number"]
     for file in files:
@@ -126,7 +126,7 @@ def test_the_story_over_rest(instance: Instance):
     wait_for(
         "two replicas",
         lambda: (
-            sum(r["state"] == "RUNNING" for r in dana.get("/deployments/acme/dates-rest").json()["replica_states"]) == 2
+            sum(r["state"] == "running" for r in dana.get("/deployments/acme/dates-rest").json()["replica_states"]) == 2
         ),
         timeout_s=180,
     )

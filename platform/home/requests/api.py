@@ -74,6 +74,7 @@ class RequestListView(ApiView):
 class RequestView(ApiView):
     @extend_schema(operation_id="requests_get", tags=["Requests"], responses=RequestDetailSerializer)
     def get(self, request: Request, request_id: int) -> Response:
+        """One request: the policy line by line, the reviews, and once applied its attestation."""
         return Response(detail(approvals.get_request(self.by, request_id)))
 
 

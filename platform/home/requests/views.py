@@ -6,18 +6,35 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import can
+from accounts.access import Actor, can, team_ids
 from accounts.authentication import actor_of
-from accounts.errors import Problem
+from accounts.errors import Forbidden, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
-from accounts.roles import Permission
+from accounts.roles import ROLE_PERMISSIONS, Permission
 from governance import actions, policies
 from governance.ledger.reads import events_about
 from governance.models import ApprovalRequest, Attestation
 from home import approvals
 from home.comparison import compare
 from home.requests.forms import RequestForm, ReviewForm
+from prompts.models import Prompt
+from registry.models import Asset
+
+
+def may_ask(by: Actor) -> bool:
+    """Is there anything that this person may ask a promotion of?"""
+    return (
+        by.is_site_admin
+        or bool(team_ids(by, Permission.REQUEST_CREATE))
+        or any(
+            Permission.REQUEST_CREATE in ROLE_PERMISSIONS[role]
+            for model in (Asset, Prompt)
+            for roles in by.object_roles(model).values()
+            for role in roles
+        )
+    )
+
 
 TABS = {"inbox": "For you", "mine": "Yours", "open": "Open", "closed": "Closed"}
 
@@ -35,7 +52,14 @@ def request_list(request: HttpRequest) -> HttpResponse:
         "closed": approvals.visible_requests(by).exclude(state=ApprovalRequest.State.OPEN),
     }[tab]
     found, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
-    context = {"requests": found, "next": following, "tab": tab, "tabs": TABS, "waiting": approvals.inbox(by).count()}
+    context = {
+        "requests": found,
+        "next": following,
+        "tab": tab,
+        "tabs": TABS,
+        "waiting": approvals.inbox(by).count(),
+        "may_ask": may_ask(by),
+    }
     return render(request, "home/requests/list.html", context)
 
 
@@ -43,6 +67,11 @@ def request_list(request: HttpRequest) -> HttpResponse:
 def request_create(request: HttpRequest) -> HttpResponse:
     """Ask for a promotion; prefilled by the query (kind, asset, version, alias)."""
     by = actor_of(request)
+    if not may_ask(by):
+        raise Forbidden(
+            "Asking for a promotion needs the permission request.create, which contributors have.",
+            permission=Permission.REQUEST_CREATE.value,
+        )
     if request.method == "POST":
         form = RequestForm(request.POST)
         if form.is_valid():
