@@ -41,6 +41,7 @@ class Prompts(ApiView):
         responses=_page_of(shapes.PromptOut),
     )
     def get(self, request: Request) -> Response:
+        """The prompts that you see, newest change first."""
         rows = list_prompts(self.by)
         if team := request.query_params.get("team"):
             rows = rows.filter(team=get_team(self.by, team))
@@ -48,6 +49,7 @@ class Prompts(ApiView):
 
     @extend_schema(operation_id="prompts_create", request=shapes.PromptIn, responses={201: shapes.PromptOut})
     def post(self, request: Request) -> Response:
+        """Make a prompt. Needs asset.create."""
         data = self.read(shapes.PromptIn)
         prompt = actions.create_prompt(
             team=get_team(self.by, data["team"]), name=data["name"], description=data["description"], by=self.by
@@ -60,10 +62,12 @@ class PromptView(ApiView):
 
     @extend_schema(operation_id="prompts_get", responses=shapes.PromptOut)
     def get(self, request: Request, team: str, name: str) -> Response:
+        """One prompt with its labels."""
         return Response(shapes.show_prompt(_with_labels(get_prompt(self.by, f"{team}/{name}"))))
 
     @extend_schema(operation_id="prompts_update", request=shapes.PromptPatch, responses=shapes.PromptOut)
     def patch(self, request: Request, team: str, name: str) -> Response:
+        """Change the description. Needs asset.edit."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         prompt = actions.update_prompt(prompt=prompt, by=self.by, **self.read(shapes.PromptPatch))
         return Response(shapes.show_prompt(_with_labels(prompt)))
@@ -79,12 +83,14 @@ class Versions(ApiView):
 
     @extend_schema(operation_id="prompt_versions_list", parameters=_PAGE, responses=_page_of(shapes.VersionOut))
     def get(self, request: Request, team: str, name: str) -> Response:
+        """Versions, newest first."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         rows = prompt.versions.select_related("prompt__team", "created_by")
         return page_response(request, rows, order=["-number"], show=shapes.show_version)
 
     @extend_schema(operation_id="prompt_versions_create", request=shapes.VersionIn, responses={201: shapes.VersionOut})
     def post(self, request: Request, team: str, name: str) -> Response:
+        """Add a version; it never changes again. Needs asset.edit."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         data = self.read(shapes.VersionIn)
         data["template"] = _raw(request, "template")
@@ -100,6 +106,7 @@ def _raw(request: Request, field: str) -> object:
 class VersionView(ApiView):
     @extend_schema(operation_id="prompt_versions_get", responses=shapes.VersionOut)
     def get(self, request: Request, team: str, name: str, number: int) -> Response:
+        """One version with its template."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
         return Response(shapes.show_version(version, labels_of([version]).get(version.pk, [])))
 
@@ -107,6 +114,7 @@ class VersionView(ApiView):
 class Render(ApiView):
     @extend_schema(operation_id="prompt_versions_render", request=shapes.RenderIn, responses=shapes.RenderOut)
     def post(self, request: Request, team: str, name: str, number: int) -> Response:
+        """Fill in the variables, in a sandbox."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
         text = rendering.render(version.template, self.read(shapes.RenderIn)["variables"])
         shown = {"type": version.type, "rendered": text, "parameters": version.parameters, "digest": version.digest}
@@ -120,6 +128,7 @@ class DifferenceView(ApiView):
         responses=shapes.DifferenceOut,
     )
     def get(self, request: Request, team: str, name: str) -> Response:
+        """What changed between two versions."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         before, after = (get_version(self.by, prompt, _number(request, field)) for field in ("from", "to"))
         found = differences.compare(before, after)
@@ -136,6 +145,7 @@ def _number(request: Request, field: str) -> int:
 class Labels(ApiView):
     @extend_schema(operation_id="prompt_labels_list", responses=_page_of(shapes.LabelOut))
     def get(self, request: Request, team: str, name: str) -> Response:
+        """Where each label points."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         rows = Label.objects.filter(prompt=prompt).select_related("version", "updated_by")
         return page_response(request, rows, order=["name"], show=shapes.show_label)
@@ -150,6 +160,7 @@ class LabelView(ApiView):
         responses={200: shapes.VersionOut, 304: None},
     )
     def get(self, request: Request, team: str, name: str, label: str) -> Response:
+        """The version that a label points at. Answers with an ETag."""
         version = resolve_label(self.by, f"{team}/{name}", label)
         etag = f'"{version.number}-{version.digest.removeprefix("sha256:")}"'
         known = [given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")]
@@ -160,6 +171,7 @@ class LabelView(ApiView):
 
     @extend_schema(operation_id="prompt_labels_move", request=shapes.MoveIn, responses=shapes.LabelOut)
     def put(self, request: Request, team: str, name: str, label: str) -> Response:
+        """Move a label. A protected one needs an approved request. Needs alias.move."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         data = self.read(shapes.MoveIn)
         version = prompt.versions.filter(number=data["version"]).first()
@@ -174,6 +186,7 @@ class LabelView(ApiView):
         responses={204: None},
     )
     def delete(self, request: Request, team: str, name: str, label: str) -> Response:
+        """Remove a label that is not protected. Needs alias.move."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         actions.remove_label(prompt=prompt, label=label, reason=request.query_params.get("reason", ""), by=self.by)
         return Response(status=204)
@@ -182,6 +195,7 @@ class LabelView(ApiView):
 class LabelHistory(ApiView):
     @extend_schema(operation_id="prompt_labels_history", parameters=_PAGE, responses=_page_of(shapes.MoveOut))
     def get(self, request: Request, team: str, name: str, label: str) -> Response:
+        """Every move of a label, newest first."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         rows = prompt.label_moves.filter(name=label).select_related("before", "after", "moved_by")
         return page_response(request, rows, order=["-id"], show=shapes.show_move)

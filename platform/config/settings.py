@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.request_id",
+    "config.middleware.storable_addresses",
     "config.middleware.hot_reads",
     "config.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
@@ -201,7 +202,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.bodies.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.rest.problem_response",
     "UNAUTHENTICATED_USER": None,
@@ -215,7 +216,15 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "AccountKindEnum": "accounts.models.User.Kind",
+        "AssetKindEnum": "registry.models.assets.Asset.Kind",
+        "VersionStateEnum": "registry.models.versions.Version.State",
+        "RequestStateEnum": "governance.models.requests.ApprovalRequest.State",
+        "RunKindEnum": "tuning.models.TrainingRun.Kind",
+        "RunStateEnum": "tuning.models.TrainingRun.State",  # an evaluation's too
+        "DeploymentStateEnum": "serving.models.Deployment.State",
+    },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.complete"],
 }
 

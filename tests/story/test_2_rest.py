@@ -59,7 +59,7 @@ def test_the_story_over_rest(instance: Instance):
     for file in files:
         content = alice.get(f"{MODEL}/versions/2/files/{file['path']}").content
         if file["path"] == "README.md":
-            content += b"\n\nRegistered over REST.\n"
+            content += f"\n\nRegistered over REST as version {number}.\n".encode()
         put = alice.put(f"{MODEL}/versions/{number}/files/{file['path']}", content=content)
         assert put.status_code in (200, 201), put.text
     registered = alice.post(f"{MODEL}/versions/{number}/register").json()
