@@ -27,7 +27,7 @@ def rate(url: str, *, connections: int, seconds: float, headers: dict[str, str])
     given = [f"{name}: {value}" for name, value in headers.items()]
     if shutil.which("wrk"):
         threads = str(min(2, connections))
-        command = ["wrk", "-t", threads, "-c", str(connections), "-d", f"{seconds:.0f}s"]
+        command = ["wrk", "--timeout", "20s", "-t", threads, "-c", str(connections), "-d", f"{seconds:.0f}s"]
         command += [part for header in given for part in ("-H", header)]
         out = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
         found = re.search(r"Requests/sec: +([\d.]+)", out)

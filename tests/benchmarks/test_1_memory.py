@@ -22,11 +22,10 @@ NAMES = [
     ("dashboard", "Ray's dashboard"),
     ("DashboardAgent", "Ray's agents"),
     ("RuntimeEnvAgent", "Ray's agents"),
-    ("gcs_server", "Ray's GCS"),
-    ("raylet", "Ray's raylet"),
+    ("ray_head", "Ray, other"),
+    ("multiprocessing", "Ray, other"),
     ("ray", "Ray, other"),
     ("config.up", "supervisor"),
-    ("resource_tracker", "site"),
 ]
 
 
@@ -38,6 +37,8 @@ def everything(instance: Instance) -> set[psutil.Process]:
 
 
 def name_of(process: psutil.Process) -> str:
+    if process.name() in ("raylet", "gcs_server"):  # their command lines hold those of their children
+        return f"Ray's {process.name()}"
     line = " ".join(process.cmdline())
     return next((name for words, name in NAMES if words in line), f"other: {line[:60]}")
 
