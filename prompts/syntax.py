@@ -32,6 +32,7 @@ _CHEAP = (
 _CHEAP_FILTERS = {"upper", "lower", "trim", "capitalize", "default", "d", "length", "count"}
 # Reading is work too: a megabyte of tags would keep a process busy for a quarter of a minute.
 MAX_TAGS = 5_000
+MAX_TOKENS = 40_000
 _ELSEWHERE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
 
 
@@ -97,6 +98,25 @@ def read(source: str) -> Syntax:
     """Variables and cost of one template; SyntaxProblem says where it is wrong."""
     if (tags := source.count("{{") + source.count("{%")) > MAX_TAGS:
         raise SyntaxProblem(f"at most {MAX_TAGS:,} tags, here {tags:,}: loop over a list instead", 1, 1)
+    _check_length(source)
+    try:
+        return _read(source)
+    except RecursionError as error:
+        raise SyntaxProblem("it is nested too deeply", 1, 1) from error
+
+
+def _check_length(source: str) -> None:
+    tokens = 0
+    try:
+        for line, kind, _ in ENVIRONMENT.lexer.tokeniter(source, None):
+            tokens += kind not in ("data", "whitespace")
+            if tokens > MAX_TOKENS:
+                raise SyntaxProblem(f"at most {MAX_TOKENS:,} names and signs in tags: compute elsewhere", line, 1)
+    except TemplateSyntaxError:
+        return  # the parser says it with line and column
+
+
+def _read(source: str) -> Syntax:
     try:
         tree = ENVIRONMENT.parse(source)
     except TemplateSyntaxError as error:

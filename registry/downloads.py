@@ -15,7 +15,7 @@ from accounts.errors import NotFound
 from registry import storage
 
 _BLOCK = 1 << 20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 # Shown in the browser as text; everything else is offered for saving and never interpreted.
 _TEXTS = frozenset({".json", ".jsonl", ".csv", ".md", ".txt", ".yaml", ".yml", ".jinja", ".toml"})
 

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Actor, InTeam, can, require, roles_on
 from accounts.errors import Conflict, Forbidden, Invalid
+from accounts.models import ApiKey, User
 from accounts.roles import Permission
 from governance import attestations, policies
 from governance.digests import digest_of
@@ -90,10 +91,21 @@ def lock(request_id: int) -> ApprovalRequest:
 def check_may_decide(request: ApprovalRequest, *, by: Actor, on: InTeam) -> None:
     """Raise, with the reason, when this person may not approve or reject this request. `on` is the asset it is about."""
     require(by, Permission.REQUEST_REVIEW, on)
+    if by.user is None or by.user.kind != User.Kind.PERSON:
+        raise Forbidden(
+            "A service account does not review: an approval is a person's word.",
+            permission=Permission.REQUEST_REVIEW.value,
+        )
     if by.id in request.author_ids:
         raise Forbidden("You made this version: somebody else reviews it.", permission=Permission.REQUEST_REVIEW.value)
     if by.id == request.requested_by_id:
         raise Forbidden("You asked for this: somebody else reviews it.", permission=Permission.REQUEST_REVIEW.value)
+    behind = [*request.author_ids, request.requested_by_id]
+    if ApiKey.objects.filter(user_id__in=behind, user__kind=User.Kind.SERVICE, made_by=by.user).exists():
+        raise Forbidden(
+            "You made a key of the service account behind this: somebody else reviews it.",
+            permission=Permission.REQUEST_REVIEW.value,
+        )
     role = policies.evaluate(request).rules.reviews.role
     if role not in roles_on(by, on):
         raise Forbidden(f"The policy asks for a {role.value}.", permission=Permission.REQUEST_REVIEW.value)

@@ -41,8 +41,13 @@ class Actor:
 
     @property
     def is_site_admin(self) -> bool:
+        """With a key of one team nobody is: such a key reaches nothing outside of it."""
         return bool(
-            self.user and self.user.is_active and self.user.is_superuser and self.in_scope(Permission.TEAM_MANAGE)
+            self.user
+            and self.user.is_active
+            and self.user.is_superuser
+            and self.in_scope(Permission.TEAM_MANAGE)
+            and not (self.key and self.key.team_id)
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """Changes to teams, people, roles and keys."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,17 +14,15 @@ from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
 from accounts import keys
 from accounts.access import Actor, require, require_site_admin, roles_on, visible_teams
 from accounts.errors import Conflict, Forbidden, Invalid
-from accounts.models import NAME_HELP, ApiKey, Team, User, valid_name
+from accounts.models import NAME_HELP, NAME_PATTERN, ApiKey, Team, TeamUserObjectPermission, User
 from accounts.roles import ALL_ROLE_CODENAMES, Permission, Role, Scope
 from governance.ledger.actions import Action, Target, record
 
 
 def check_name(name: str, field: str = "name") -> None:
     """Raise Invalid for a name that cannot stand in an address."""
-    try:
-        valid_name(name)
-    except ValidationError:
-        raise Invalid(field, NAME_HELP) from None
+    if not re.fullmatch(NAME_PATTERN, name):  # the whole of it: a '$' alone lets a line break at the end pass
+        raise Invalid(field, NAME_HELP)
 
 
 @transaction.atomic
@@ -230,6 +229,8 @@ def create_key(
         if team is None:
             raise Invalid("team", "A service account's key belongs to a team: name it.")
         require(by, Permission.TEAM_MANAGE, team)
+        if not TeamUserObjectPermission.objects.filter(user=owner, content_object=team).exists():
+            raise Invalid("service_account", f"{owner.email} has no role in '{team}'. Give it one first.")
     elif (
         team is not None and not Team.objects.filter(visible_teams(by), pk=team.pk).exists() and not roles_on(by, team)
     ):
@@ -248,6 +249,7 @@ def create_key(
         key_id=key_id,
         secret_sha256=hashed,
         user=owner,
+        made_by=by.user,
         team=team,
         name=name.strip(),
         scopes=list(scopes),
@@ -270,9 +272,12 @@ def create_key(
 
 @transaction.atomic
 def revoke_key(*, key: ApiKey, by: Actor) -> None:
-    """End a key: one's own, or as administrator any key of the team. Twice is once."""
+    """End a key: one's own, or as administrator any key of the team. Twice is once.
+
+    A key that is narrower than its person (a team, scopes) ends itself and nothing wider than itself."""
     key = ApiKey.objects.select_for_update(of=("self",)).select_related("team", "user").get(pk=key.pk)
-    if key.user_id != by.id:
+    with_whole_power = by.key is None or by.key.pk == key.pk or (not by.key.scopes and by.key.team_id is None)
+    if key.user_id != by.id or not with_whole_power:
         if key.team is None:
             require_site_admin(by)
         else:

@@ -175,7 +175,12 @@ def make_key(by: Actor, data: dict[str, Any]) -> dict[str, Any]:
         team = get_team(by, data["team"]) if data.get("team") else None
     except NotFound as missing:
         raise Invalid("team", missing.detail) from None
-    owner = find_person(data["service_account"], "service_account") if data.get("service_account") else None
+    owner = None
+    if email := data.get("service_account"):
+        if team is None:
+            raise Invalid("team", "A service account's key belongs to a team: name it.")
+        require(by, Permission.TEAM_MANAGE, team)
+        owner = find_person(email, "service_account")
     row, whole = actions.create_key(
         name=data["name"],
         team=team,

@@ -43,14 +43,20 @@ def get_member(team: Team, email: str) -> User:
 def keys_of(actor: Actor, team: Team | None = None) -> QuerySet[ApiKey]:
     """The actor's own keys, or (the caller has checked team.manage) all keys made for a team."""
     rows = ApiKey.objects.select_related("team", "user")
+    if actor.key and actor.key.team_id:
+        rows = rows.filter(team_id=actor.key.team_id)
     return rows.filter(team=team) if team else rows.filter(user_id=actor.id or 0)
 
 
 def get_key(actor: Actor, key_id: str) -> ApiKey:
     """A key by its public id: one's own, or one of a team that one manages."""
-    seen = Q(user_id=actor.id) | Q(team_id__in=team_ids(actor, Permission.TEAM_MANAGE))
+    seen = Q(user_id=actor.id)
+    if actor.in_scope(Permission.TEAM_MANAGE):
+        seen |= Q(team_id__in=team_ids(actor, Permission.TEAM_MANAGE))
     if actor.is_site_admin:
         seen = Q()
+    if actor.key and actor.key.team_id:
+        seen &= Q(team_id=actor.key.team_id)
     row = ApiKey.objects.select_related("team", "user").filter(seen, key_id=key_id).first() if actor.id else None
     if row is None:
         raise NotFound(f"There is no key '{key_id}' that you can see.")

@@ -100,6 +100,8 @@ class ApiKey(models.Model):
     key_id = models.CharField(max_length=24, unique=True)
     secret_sha256 = models.BinaryField(max_length=32)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    # Who made it and so saw it: for a service account's key an administrator of the team, who is not somebody else to it.
+    made_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=120)
     scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)

@@ -3,12 +3,15 @@
 import base64
 import http
 import json
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db import DataError
+from django.db.models import DateTimeField, Field, IntegerField, Model, QuerySet
 from django.http import Http404
+from django.utils.dateparse import parse_datetime
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +22,7 @@ from accounts.access import Actor
 from accounts.authentication import actor_of
 from accounts.errors import Invalid, Problem
 
+logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 PAGE = 50
 MAX_PAGE = 200
@@ -39,6 +43,12 @@ class ApiView(APIView):
         return data
 
 
+def unstorable(error: DataError) -> Problem:
+    """What the database refused to hold and no field's own check had caught: the caller's mistake, and a gap to close."""
+    logger.warning("A value reached the database that it can't hold: %s", str(error).splitlines()[0])
+    return Problem("A number is out of range, or a text is too long or holds a NUL character. Use a smaller one.")
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: everything a caller can cause becomes application/problem+json."""
     headers: dict[str, str] = {}
@@ -47,16 +57,20 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, DataError):
+        error = unstorable(error)
     if isinstance(error, Problem):
         code = error.status
         body = {
             "type": f"urn:countersign:problem:{error.code}",
             "title": error.title,
             "status": code,
-            "detail": error.detail,
+            "detail": storable(error.detail),
         }
         if error.errors:
-            body["errors"] = error.errors
+            body["errors"] = {
+                storable(field): [storable(text) for text in texts] for field, texts in error.errors.items()
+            }
         if error.link:
             body["link"] = error.link
         if permission := getattr(error, "permission", ""):
@@ -82,6 +96,11 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     return Response(body, status=code, headers=headers, content_type="application/problem+json")
 
 
+def storable(text: str) -> str:
+    """The text with what no UTF-8 holds replaced: an error may quote what was wrong with the input."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
     """DRF's nested error structure as {dotted.field: [texts]}."""
     if isinstance(detail, dict):
@@ -96,7 +115,7 @@ def _flatten(detail: Any, prefix: str = "") -> dict[str, list[str]]:
                 found |= _flatten(item, f"{prefix}[{index}]")
         return found
     texts = detail if isinstance(detail, list) else [detail]
-    return {prefix.removesuffix(".non_field_errors") or "body": [str(text) for text in texts]}
+    return {prefix.removesuffix(".non_field_errors") or "body": [storable(str(text)) for text in texts]}
 
 
 class Cursor:
@@ -111,15 +130,32 @@ class Cursor:
     def read(text: str, length: int) -> list[Any]:
         try:
             values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         if (
             not isinstance(values, list)
             or len(values) != length
             or not all(isinstance(v, str | int | float) for v in values)
         ):
-            raise Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
+            raise not_a_cursor()
         return values
+
+
+def not_a_cursor() -> Invalid:
+    return Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
+
+
+def _fits(field: "Field[Any, Any]", value: Any) -> bool:
+    """Can this value of a cursor stand in this column? Cursors come back from callers, who may have written them."""
+    if isinstance(field, IntegerField):
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+        return not isinstance(field, DateTimeField) or parse_datetime(value) is not None
+    except ValueError:
+        return False
 
 
 def keyset_page(
@@ -130,6 +166,9 @@ def keyset_page(
     names = [name.removeprefix("-") for name in order]
     if cursor:
         values = Cursor.read(cursor, len(names))
+        fields = [rows.model._meta.get_field(name) for name in names]
+        if not all(_fits(field, value) for field, value in zip(fields, values, strict=True)):  # type: ignore[arg-type]
+            raise not_a_cursor()
         rows = rows.extra(  # noqa: S610  names come from the model, values are parameters; a row comparison: one index range, which the ORM cannot say
             where=[_row_comparison(rows, names, "<" if descending else ">")], params=values
         )
@@ -148,7 +187,7 @@ def _row_comparison(rows: QuerySet[Any], names: Sequence[str], sign: str) -> str
 def page_arguments(request: Request) -> tuple[str, int]:
     """`cursor` and `limit` of a list's query string."""
     text = request.query_params.get("limit", str(PAGE))
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_PAGE:
         raise Invalid("limit", f"Use a whole number between 1 and {MAX_PAGE}.")
     return request.query_params.get("cursor", ""), int(text)
 

@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
 import registry.hot
 from accounts.errors import Problem
+from accounts.rest import unstorable
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
@@ -24,6 +26,26 @@ def request_id(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+    return middleware
+
+
+def storable_addresses(get_response: GetResponse) -> GetResponse:
+    """A NUL in an address names nothing: PostgreSQL would refuse to look it up."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return JsonResponse(
+                {
+                    "type": "urn:countersign:problem:invalid",
+                    "title": "Invalid input",
+                    "status": 400,
+                    "detail": "The address holds a NUL character (%00). Take it out.",
+                },
+                status=400,
+                content_type="application/problem+json",
+            )
+        return get_response(request)
 
     return middleware
 
@@ -61,6 +83,8 @@ class ProblemMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, DataError):
+            exception = unstorable(exception)
         if not isinstance(exception, Problem):
             return None
         template = "components/problem.html" if request.htmx else "problem.html"  # type: ignore[attr-defined]

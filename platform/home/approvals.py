@@ -74,6 +74,9 @@ def open_request(*, kind: str, asset: str, version: int, alias: str, reason: str
 @transaction.atomic
 def decide(*, request: ApprovalRequest, verdict: str, comment: str, by: Actor, shown: str = "") -> ApprovalRequest:
     """Record a review; when it is the last that the policy asks for, the alias or label moves in this very transaction."""
+    # The asset's row first, as every other change to it does: rival requests of one asset then wait for each other
+    # instead of locking each other out.
+    OWNERS[request.kind]._default_manager.select_for_update(of=("self",)).get(pk=request.asset_id)
     on: InTeam = asset_of(request)
     request = actions.review(request=request, verdict=verdict, comment=comment, by=by, on=on, shown=shown)
     if request.state == ApprovalRequest.State.APPROVED:

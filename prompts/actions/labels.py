@@ -99,7 +99,10 @@ def describe_move(prompt: Prompt, slot: str, version: PromptVersion, label: Labe
         version_number=version.number,
         digest=version.digest,
         slot=slot,
-        author_ids=[version.created_by_id],
+        # Whoever wrote this very text, in whichever version of the prompt.
+        author_ids=sorted(
+            {*prompt.versions.filter(digest=version.digest).order_by().values_list("created_by_id", flat=True)}
+        ),
         previous=Pointer(now.pk, now.number, now.digest) if now else None,
     )
 

@@ -139,10 +139,14 @@ def describe_move(asset: Asset, slot: str, version: Version, alias: Alias | None
 
 
 def authors_of(version: Version) -> list[int]:
-    """Everybody who had a hand in a version: who made it, who put files in, who registered it. None of them reviews it."""
-    ids = set(version.files.order_by().values_list("added_by_id", flat=True).distinct()) | {version.created_by_id}
-    if version.registered_by_id:
-        ids.add(version.registered_by_id)
+    """Everybody who had a hand in a version: who made it, who put files in, who registered it. None of them reviews it.
+    Versions of the same bytes count as one: whoever made them first has not become somebody else by a second upload."""
+    same = Version.objects.filter(asset=version.asset_id, digest=version.digest) if version.digest else ()
+    ids = {version.created_by_id}
+    for twin in {version, *same}:
+        ids |= {*twin.files.order_by().values_list("added_by_id", flat=True).distinct(), twin.created_by_id}
+        if twin.registered_by_id:
+            ids.add(twin.registered_by_id)
     return sorted(ids)
 
 

@@ -111,19 +111,31 @@ def _yaml(text: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise Invalid("files", f"{CARD}: the front matter is not a list of 'name: value' lines.")
-    return {str(key)[:100]: _plain(item) for key, item in value.items()}
+    try:
+        plain = {_storable(str(key)[:100]): _plain(item) for key, item in value.items()}
+        json.dumps(plain)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of more digits than Python writes
+        raise Invalid("files", f"{CARD}: the front matter holds a value that can't be kept. Use plain texts.") from None
+    return plain
+
+
+def _storable(text: str) -> str:
+    """Escapes in YAML can spell what no database text holds: NUL, and halves of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_storable(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | set | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, str):
+        return _storable(value)
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        return str(value)
+        return _storable(str(value))
     return value

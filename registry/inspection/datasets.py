@@ -126,6 +126,8 @@ def read_header(path: str, lines: _Lines) -> list[str]:
     header = next(_csv_records(path, lines), (0, []))[1]
     if not header or not any(header):
         raise Invalid("files", f"{path}, line 1: there are no column names. Put them in the first line.")
+    if any("\0" in name for name in header):
+        raise Invalid("files", f"{path}, line 1: there is a NUL character in it.")
     if "" in header:
         raise Invalid("files", f"{path}, line 1, column {header.index('') + 1}: the column has no name.")
     double = next((name for name in header if header.count(name) > 1), None)
@@ -184,6 +186,8 @@ def _json_row(path: str, number: int, line: str) -> dict[str, Any]:
         raise Invalid("files", f"{path}, line {number}, column {error.colno}: not JSON ({error.msg}).") from None
     except RecursionError:
         raise Invalid("files", f"{path}, line {number}: nested too deeply.") from None
+    except ValueError:
+        raise Invalid("files", f"{path}, line {number}: a number has too many digits.") from None
     if not isinstance(row, dict):
         raise Invalid("files", f'{path}, line {number}: each line must be a JSON object, such as {{"input": …}}.')
     if "\\u" in line:

@@ -63,6 +63,8 @@ class Manifest:
             raise Invalid("files", f"{path}: {error} is not JSON. Upload a valid file.") from None
         except RecursionError:
             raise Invalid("files", f"{path}: nested too deeply. Upload a valid file.") from None
+        except ValueError:
+            raise Invalid("files", f"{path}: a number has too many digits. Upload a valid file.") from None
 
 
 class _NotJson(Exception):

@@ -112,4 +112,5 @@ def _first(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return value[:200].replace("\0", "") if isinstance(value, str) else ""
+    """A short text that the database can hold: no NUL, no half of a surrogate pair."""
+    return value[:200].encode("utf-8", "replace").decode().replace("\0", "") if isinstance(value, str) else ""

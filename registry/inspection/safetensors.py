@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from typing import Any
 from accounts.errors import Invalid
 from registry.inspection.manifest import Manifest
 
-MAX_HEADER_BYTES = 100 << 20  # the format's own limit
+# The format allows 100 MiB; the largest models there are have a few, and JSON grows tenfold when it is read.
+MAX_HEADER_BYTES = 32 << 20
+_MAX_DIMENSIONS = 16
+_DTYPE = re.compile(r"[A-Z0-9_]{1,32}")
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "C64": 64, "F64": 64, "I64": 64, "U64": 64,
@@ -92,8 +96,14 @@ def _tensor(path: str, name: str, tensor: Any) -> tuple[int, int, str, int]:
     try:
         begin, end = tensor["data_offsets"]
         shape, dtype = tensor["shape"], tensor["dtype"]
-        sound = all(isinstance(n, int) and n >= 0 for n in [begin, end, *shape]) and begin <= end
-        count = math.prod(shape)
+        sound = (
+            len(shape) <= _MAX_DIMENSIONS
+            and all(isinstance(n, int) and 0 <= n < 2**63 for n in [begin, end, *shape])
+            and begin <= end
+            and isinstance(dtype, str)
+            and _DTYPE.fullmatch(dtype) is not None
+        )
+        count = math.prod(shape) if sound else 0
     except (TypeError, ValueError, KeyError):
         sound = False
     if not sound:
@@ -105,7 +115,7 @@ def _tensor(path: str, name: str, tensor: Any) -> tuple[int, int, str, int]:
         raise _wrong(
             path, f"tensor '{name[:100]}' has {end - begin} bytes, but its shape needs {(count * bits + 7) // 8}."
         )
-    return begin, end, str(dtype), count
+    return begin, end, dtype, count
 
 
 def _exactly(read: Any, length: int) -> bytes:
