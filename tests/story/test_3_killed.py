@@ -21,6 +21,18 @@ def kill(instance: Instance, *words: str) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
+def many_dates(alice: httpx.Client) -> None:
+    """A dataset that takes long enough to be killed in the middle."""
+    if alice.get("/datasets/acme/many-dates").status_code == 200:
+        return
+    rows = alice.get("/datasets/acme/dates/versions/1/files/data.jsonl").content
+    assert alice.post("/datasets", json={"team": "acme", "name": "many-dates", "description": ""}).status_code == 201
+    address = "/datasets/acme/many-dates/versions"
+    assert alice.post(address, json={"message": "The same pairs four times."}).status_code == 201
+    assert alice.put(f"{address}/1/files/data.jsonl", content=rows * 4).status_code in (200, 201)
+    assert alice.post(f"{address}/1/register").status_code == 200
+
+
 def test_nothing_is_lost_and_nothing_done_twice(instance: Instance):
     alice, dana = instance.api("alice"), instance.api("dana")
     production = alice.get("/models/acme/date-normaliser/aliases/production").json()["number"]
@@ -33,9 +45,9 @@ def test_nothing_is_lost_and_nothing_done_twice(instance: Instance):
         "replicas": 1,
     }
     assert dana.post("/deployments", json=body).status_code == 201
-    started = alice.post(
-        "/evaluations", json={"model": "acme/date-normaliser", "version": production, "dataset": "acme/dates"}
-    ).json()
+    many_dates(alice)
+    asked = {"model": "acme/date-normaliser", "version": production, "dataset": "acme/many-dates"}
+    started = alice.post("/evaluations", json=asked).json()
     number = started["id"]
 
     def done() -> int:
