@@ -46,13 +46,17 @@ def check_template(kind: str, template: Any) -> list[str]:
         except syntax.SyntaxProblem as problem:
             raise Invalid(field, str(problem), code="template_error") from None
         if long := next((name for name in variables if len(name) > MAX_NAME), None):
-            raise Invalid(field, f"A variable's name has at most {MAX_NAME} characters: '{long[:40]}…' has {len(long)}.")
+            raise Invalid(
+                field, f"A variable's name has at most {MAX_NAME} characters: '{long[:40]}…' has {len(long)}."
+            )
     return sorted(variables)
 
 
 def _contents(template: Any) -> Sequence[str]:
     if not isinstance(template, list) or not template:
-        raise Invalid("template", 'A chat prompt\'s template is a list of messages: [{"role": "user", "content": "…"}].')
+        raise Invalid(
+            "template", 'A chat prompt\'s template is a list of messages: [{"role": "user", "content": "…"}].'
+        )
     if len(template) > MAX_MESSAGES:
         raise Invalid("template", f"At most {MAX_MESSAGES} messages, here {len(template)}.")
     for index, message in enumerate(template):

@@ -13,8 +13,10 @@ from prompts.models import Label, Prompt, PromptVersion
 def list_prompts(by: Actor) -> QuerySet[Prompt]:
     """The prompts that the actor sees, with what a list shows; two queries for a page, however many there are."""
     labels = Label.objects.select_related("version").only("name", "prompt_id", "version__number").order_by("name")
-    return Prompt.objects.visible_to(by).select_related("team", "updated_by").prefetch_related(
-        Prefetch("labels", queryset=labels)
+    return (
+        Prompt.objects.visible_to(by)
+        .select_related("team", "updated_by")
+        .prefetch_related(Prefetch("labels", queryset=labels))
     )
 
 

@@ -154,7 +154,8 @@ class Access:
         _require_scope(row)
         if not _allows(roles, Permission.MODEL_INVOKE):
             raise not_permitted(
-                Permission.MODEL_INVOKE, f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team"
+                Permission.MODEL_INVOKE,
+                f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team",
             )
         if not row["endpoint"]:
             raise _not_running(row)
@@ -202,7 +203,9 @@ class Access:
                     log.error("the database does not answer: %s", error)
                     break
                 await self._pool.check()
-        raise ApiError(503, "The gateway can't reach its database. Try again soon.", code="unavailable", retry_after_s=2)
+        raise ApiError(
+            503, "The gateway can't reach its database. Try again soon.", code="unavailable", retry_after_s=2
+        )
 
 
 def look_at(authorization: str) -> tuple[str, str]:

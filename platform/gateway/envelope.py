@@ -66,7 +66,9 @@ class Envelope:
             await self._send_error(_misdirected(scope, error), status, send_wrapped)
         except Exception:
             log.exception("request %s failed", request_id)
-            problem = ApiError(500, f"Something went wrong on our side. It was logged as {request_id}.", code="internal_error")
+            problem = ApiError(
+                500, f"Something went wrong on our side. It was logged as {request_id}.", code="internal_error"
+            )
             await self._send_error(problem, status, send_wrapped)
         finally:
             metrics.under_way.dec()
@@ -102,5 +104,7 @@ def _misdirected(scope: Scope, error: HTTPException) -> ApiError:
     path = scope["path"]
     if error.status_code == 405:
         headers = dict(error.headers or {})
-        return ApiError(405, f"{scope['method']} is not what {path} answers to: use {headers.get('Allow', '')}.", headers=headers)
+        return ApiError(
+            405, f"{scope['method']} is not what {path} answers to: use {headers.get('Allow', '')}.", headers=headers
+        )
     return ApiError(error.status_code, f"There is nothing at {path}. The protocol's doors are under /v1/.")

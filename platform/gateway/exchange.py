@@ -52,7 +52,10 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 def _too_large(limit: int) -> ApiError:
     return ApiError(
-        413, f"The request is larger than {limit:,} bytes. Send less at once.", code="request_too_large", headers={"connection": "close"}
+        413,
+        f"The request is larger than {limit:,} bytes. Send less at once.",
+        code="request_too_large",
+        headers={"connection": "close"},
     )
 
 

@@ -5,7 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from gateway.usage import Usage
 
 registry = CollectorRegistry()
-requests = Counter("countersign_gateway_requests", "Answers, by door and status.", ["door", "status"], registry=registry)
+requests = Counter(
+    "countersign_gateway_requests", "Answers, by door and status.", ["door", "status"], registry=registry
+)
 seconds = Histogram(
     "countersign_gateway_request_seconds",
     "From the request's first byte to the answer's last.",

@@ -104,7 +104,11 @@ def _unreachable(error: Exception) -> ApiError:
 def broken(error: Exception) -> ApiError:
     metrics.upstream_errors.labels("broken").inc()
     log.warning("a model broke off: %s: %s", type(error).__name__, error)
-    return ApiError(502, "The model broke off its answer. Try again; if it stays, look at the deployment's log.", code="upstream_error")
+    return ApiError(
+        502,
+        "The model broke off its answer. Try again; if it stays, look at the deployment's log.",
+        code="upstream_error",
+    )
 
 
 def refused(status: int, body: bytes) -> ApiError:
@@ -114,6 +118,9 @@ def refused(status: int, body: bytes) -> ApiError:
     log.warning("Ray Serve answered %s: %s", status, said)
     if status in (404, 408, 503):
         return ApiError(
-            503, "The model is not ready right now, or has too much to do. Try again soon.", code="unavailable", retry_after_s=2
+            503,
+            "The model is not ready right now, or has too much to do. Try again soon.",
+            code="unavailable",
+            retry_after_s=2,
         )
     return ApiError(502, "The model failed to answer; the deployment's log says why.", code="upstream_error")

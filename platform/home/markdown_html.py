@@ -38,7 +38,8 @@ _ATTRIBUTES = {
     "td": {"style"},
     "ol": {"start"},
 }
-_FRONT_MATTER = re.compile(r"\A---\s*\n.*?\n---\s*\n", re.DOTALL)
+# Line by line: each line is looked at once, whatever somebody wrote.
+_FRONT_MATTER = re.compile(r"\A---[ \t\r]*\n(?:.*\n)*?---[ \t\r]*(?:\n|\Z)")
 
 
 def render(text: str) -> SafeString:

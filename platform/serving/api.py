@@ -170,6 +170,6 @@ class ClusterView(ApiView):
 
 def _lines(query: Any) -> int:
     text = query.get("lines", "200")
-    if not text.isdecimal() or not 1 <= int(text) <= logs.MAX_LINES:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= logs.MAX_LINES:
         raise Invalid("lines", f"Use a whole number between 1 and {logs.MAX_LINES}.")
     return int(text)

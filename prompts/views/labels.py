@@ -38,7 +38,9 @@ def label_move(request: HttpRequest, team: str, name: str) -> HttpResponse:
         actions.move_label(prompt=prompt, label=wanted["label"], version=version, reason=wanted["reason"], by=by)
     except ApprovalRequired as problem:
         messages.info(request, problem.detail)
-        return redirect(f"{problem.link}&{urlencode({'reason': wanted['reason']})}" if wanted["reason"] else problem.link)
+        return redirect(
+            f"{problem.link}&{urlencode({'reason': wanted['reason']})}" if wanted["reason"] else problem.link
+        )
     except (Invalid, Conflict) as problem:
         add_problem(form, problem)
         return show_prompt(request, prompt, label_form=form)

@@ -49,7 +49,7 @@ def test_only_a_site_administrator_makes_teams_and_people(
 
 
 @pytest.mark.parametrize(
-    "method,path",
+    ("method", "path"),
     [
         ("post", "teams"),
         ("post", "people"),
@@ -68,7 +68,7 @@ def test_a_stranger_is_asked_to_sign_in(cast: Any, api: Any, method: str, path: 
 
 
 @pytest.mark.parametrize(
-    "method,path",
+    ("method", "path"),
     [
         ("put", "teams"), ("delete", "people"), ("put", "teams/acme/members"), ("get", "teams/acme/service-accounts"),
         ("post", "teams/acme/members/bob@example.com/reviewer"), ("patch", "keys"), ("patch", "keys/cskabc"), ("post", "me"),
@@ -81,7 +81,7 @@ def test_wrong_method(cast: Any, api: Any, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "who,status",
+    ("who", "status"),
     [("mallory", 404), ("victor", 403), ("alice", 403), ("bob", 403), ("dana", 403), ("carol", 403), ("admin", 201)],
 )
 def test_who_may_hand_out_roles(cast: Any, api: Any, who: str, status: int) -> None:
@@ -106,7 +106,7 @@ def test_granting_twice_is_once(cast: Any, api: Any) -> None:
     assert AuditEvent.objects.filter(action="role.granted").count() == before
 
 
-@pytest.mark.parametrize("who,status", [("mallory", 404), ("victor", 403), ("alice", 403), ("admin", 204)])
+@pytest.mark.parametrize(("who", "status"), [("mallory", 404), ("victor", 403), ("alice", 403), ("admin", 204)])
 def test_who_may_take_roles_away(cast: Any, api: Any, who: str, status: int) -> None:
     answer = api(getattr(cast, who)).delete("/api/v1/teams/acme/members/bob@example.com/reviewer")
     assert answer.status_code == status
@@ -119,7 +119,7 @@ def test_taking_a_role_that_is_not_held_writes_no_event(cast: Any, api: Any) -> 
     assert not AuditEvent.objects.filter(action="role.revoked").exists()
 
 
-@pytest.mark.parametrize("who,status", [("mallory", 404), ("victor", 403), ("alice", 403), ("admin", 201)])
+@pytest.mark.parametrize(("who", "status"), [("mallory", 404), ("victor", 403), ("alice", 403), ("admin", 201)])
 def test_who_may_make_service_accounts(cast: Any, api: Any, who: str, status: int) -> None:
     answer = api(getattr(cast, who)).post("/api/v1/teams/acme/service-accounts", {"name": "ci.bot", "role": "deployer"})
     assert answer.status_code == status
@@ -188,7 +188,7 @@ def test_a_scope_narrows_what_a_key_may_do(cast: Any, api: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "path,body,field",
+    ("path", "body", "field"),
     [
         ("teams", {}, "name"),
         ("teams", {"name": "Not A Name"}, "name"),
@@ -210,7 +210,7 @@ def test_bad_input_names_the_field(cast: Any, api: Any, path: str, body: dict[st
 
 
 @pytest.mark.parametrize(
-    "body,field",
+    ("body", "field"),
     [
         ({"name": " "}, "name"),
         ({"name": "k", "scopes": ["everything"]}, "scopes"),

@@ -39,7 +39,9 @@ def test_chat(client, deploy, model):
 
 def test_a_stream(client, deploy):
     deploy()
-    stream = client.chat.completions.create(model="acme/dates", messages=CHAT, stream=True, stream_options={"include_usage": True})
+    stream = client.chat.completions.create(
+        model="acme/dates", messages=CHAT, stream=True, stream_options={"include_usage": True}
+    )
     chunks = list(stream)
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "0 é 1 é 2 é 3 é 4 é "
     assert chunks[-1].usage.total_tokens == 10
@@ -56,7 +58,9 @@ def test_the_models_own_error_comes_through(client, deploy):
     deploy()
     for stream in (False, True):
         with pytest.raises(openai.BadRequestError) as caught:
-            client.chat.completions.create(model="acme/dates", messages=[{"role": "user", "content": "fail"}], stream=stream)
+            client.chat.completions.create(
+                model="acme/dates", messages=[{"role": "user", "content": "fail"}], stream=stream
+            )
         assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "messages")
 
 
@@ -64,7 +68,9 @@ def test_a_stream_that_breaks_off_is_an_error(client, deploy):
     deploy()
     said = []
     with pytest.raises(openai.APIError, match="broke off"):
-        for part in client.chat.completions.create(model="acme/dates", messages=[{"role": "user", "content": "break"}], stream=True):
+        for part in client.chat.completions.create(
+            model="acme/dates", messages=[{"role": "user", "content": "break"}], stream=True
+        ):
             said.append(part.choices[0].delta.content)
     assert "0 é " in said
 
@@ -84,7 +90,10 @@ def test_no_access(gateway_url, people, key_of, deploy, model):
     deploy()
 
     def attempt(key, error):
-        with openai.OpenAI(base_url=f"{gateway_url}/v1", api_key=key, max_retries=0) as client, pytest.raises(error) as caught:
+        with (
+            openai.OpenAI(base_url=f"{gateway_url}/v1", api_key=key, max_retries=0) as client,
+            pytest.raises(error) as caught,
+        ):
             client.chat.completions.create(model="acme/dates", messages=CHAT)
         return caught.value
 

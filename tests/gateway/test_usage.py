@@ -4,7 +4,12 @@ from gateway import usage
 
 
 def test_usage_of_a_plain_answer():
-    body = json.dumps({"choices": [{"text": 'a "usage": {"prompt_tokens": 9}'}], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}).encode()
+    body = json.dumps(
+        {
+            "choices": [{"text": 'a "usage": {"prompt_tokens": 9}'}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2},
+        }
+    ).encode()
     assert usage.of_answer(body) == usage.Usage(5, 2)
     assert usage.of_answer(b'{"usage": null}') is None
     assert usage.of_answer(b'{"usage": {"prompt_tokens": "x", "completion_tokens": -1}}') == usage.Usage(0, 0)

@@ -70,7 +70,10 @@ def test_a_stranger_learns_nothing_from_a_bad_body(wire):
 
 def test_what_can_not_be_a_key(wire):
     for value in ("Bearer", "Bearer cs__", "Bearer cs_é_é", "Basic ÿ", "Basic w6k6Y3Nf", "Digest x", "cs_a_b"):
-        assert wire.error(401, "GET", "/v1/models", headers={"Authorization": value}, key=None)[0]["code"] == "invalid_api_key"
+        assert (
+            wire.error(401, "GET", "/v1/models", headers={"Authorization": value}, key=None)[0]["code"]
+            == "invalid_api_key"
+        )
 
 
 def test_wrong_addresses_and_methods(wire):
@@ -117,7 +120,13 @@ def test_basic_works_too(wire, deploy):
 
 @pytest.mark.parametrize(
     ("state", "code", "again"),
-    [("queued", "model_starting", True), ("starting", "model_starting", True), ("stopped", "model_stopped", False), ("stopping", "model_stopped", False), ("failed", "model_failed", False)],
+    [
+        ("queued", "model_starting", True),
+        ("starting", "model_starting", True),
+        ("stopped", "model_stopped", False),
+        ("stopping", "model_stopped", False),
+        ("failed", "model_failed", False),
+    ],
 )
 def test_a_deployment_that_does_not_answer(wire, deploy, state, code, again):
     deploy(state=state, endpoint="", message="no such file")
@@ -227,7 +236,9 @@ def test_a_client_that_leaves_stops_the_model(wire, deploy, model):
 def test_chunks_come_as_they_are_made(wire, deploy):
     deploy()
     connection = http.client.HTTPConnection(wire.address, timeout=20)
-    connection.request("POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True}), {"Authorization": f"Bearer {wire.key}"})
+    connection.request(
+        "POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True}), {"Authorization": f"Bearer {wire.key}"}
+    )
     response = connection.getresponse()
     assert response.headers["content-type"] == "text/event-stream"
     assert response.headers["cache-control"] == "no-cache"

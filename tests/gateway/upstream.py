@@ -50,7 +50,14 @@ def _app(seen: SimpleNamespace) -> web.Application:
         said = body["messages"][-1]["content"] if "messages" in body else ""
         if said == "fail":
             return web.json_response(
-                {"error": {"message": "too long", "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}},
+                {
+                    "error": {
+                        "message": "too long",
+                        "type": "invalid_request_error",
+                        "param": "messages",
+                        "code": "context_length_exceeded",
+                    }
+                },
                 status=400,
             )
         if said == "serve-404":
@@ -66,27 +73,60 @@ def _app(seen: SimpleNamespace) -> web.Application:
         if body.get("stream"):
             return await stream(request, body, said)
         if "input" in request.path or request.path.endswith("embeddings"):
-            return web.json_response({"object": "list", "model": body["model"], "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1.0]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
+            return web.json_response(
+                {
+                    "object": "list",
+                    "model": body["model"],
+                    "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1.0]}],
+                    "usage": {"prompt_tokens": 3, "total_tokens": 3},
+                }
+            )
         usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
         if request.path.endswith("/v1/completions"):
-            return web.json_response({"id": "c", "object": "text_completion", "created": 1, "model": body["model"], "choices": [{"index": 0, "text": "deep blue", "finish_reason": "stop", "logprobs": None}], "usage": usage})
-        return web.json_response({"id": "c", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [{"index": 0, "message": {"role": "assistant", "content": "deep blue"}, "finish_reason": "stop"}], "usage": usage})
+            return web.json_response(
+                {
+                    "id": "c",
+                    "object": "text_completion",
+                    "created": 1,
+                    "model": body["model"],
+                    "choices": [{"index": 0, "text": "deep blue", "finish_reason": "stop", "logprobs": None}],
+                    "usage": usage,
+                }
+            )
+        return web.json_response(
+            {
+                "id": "c",
+                "object": "chat.completion",
+                "created": 1,
+                "model": body["model"],
+                "choices": [
+                    {"index": 0, "message": {"role": "assistant", "content": "deep blue"}, "finish_reason": "stop"}
+                ],
+                "usage": usage,
+            }
+        )
 
     async def stream(request: web.Request, body: dict, said: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         try:
-            await response.write(chunk(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]))
+            await response.write(
+                chunk(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
+            )
             for number in range(1000 if said == "long" else 5):
                 await asyncio.sleep(0.02)
-                await response.write(chunk(choices=[{"index": 0, "delta": {"content": f"{number} é "}, "finish_reason": None}]))
+                await response.write(
+                    chunk(choices=[{"index": 0, "delta": {"content": f"{number} é "}, "finish_reason": None}])
+                )
                 if said == "break" and number == 2:
                     assert request.transport
                     request.transport.abort()
                     return response
             await response.write(chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]))
             if body.get("stream_options", {}).get("include_usage"):
-                await response.write(chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}))
+                await response.write(
+                    chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10})
+                )
             await response.write(b"data: [DONE]\n\n")
         except (asyncio.CancelledError, ConnectionResetError):
             seen.cancelled.set()

@@ -88,7 +88,9 @@ def test_a_free_label_moves_and_keeps_its_history(cast, actor, prompt):
     moves = list(LabelMove.objects.order_by("id").values_list("before__number", "after__number", "reason"))
     assert moves == [(None, 1, ""), (1, 2, "better"), (2, None, "")]
     actions_recorded = list(
-        AuditEvent.objects.filter(subjects__contains=[f"prompt_version:{two.pk}"]).order_by("id").values_list("action", flat=True)
+        AuditEvent.objects.filter(subjects__contains=[f"prompt_version:{two.pk}"])
+        .order_by("id")
+        .values_list("action", flat=True)
     )
     assert actions_recorded == ["prompt_version.created", "label.moved", "label.removed"]
     assert not Label.objects.exists()
@@ -133,7 +135,15 @@ def test_production_moves_by_an_approved_request_alone(cast, actor, prompt):
         actions.remove_label(prompt=prompt, label="production", by=alice)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE prompts_promptversion SET message = 'x'", "DELETE FROM prompts_promptversion", "UPDATE prompts_labelmove SET reason = 'x'", "DELETE FROM prompts_labelmove"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE prompts_promptversion SET message = 'x'",
+        "DELETE FROM prompts_promptversion",
+        "UPDATE prompts_labelmove SET reason = 'x'",
+        "DELETE FROM prompts_labelmove",
+    ],
+)
 def test_the_database_keeps_versions_and_history(cast, actor, prompt, statement):
     from django.db import connection
 

@@ -37,7 +37,10 @@ def test_the_life_of_a_prompt(alice, greeting):
     rendered = alice.post(f"{greeting}/versions/1/render", {"variables": {"name": "Ann"}}).json()
     assert (rendered["rendered"], rendered["parameters"]) == ("Hi Ann", {"temperature": 0})
     difference = alice.get(f"{greeting}/diff?from=1&to=2").json()
-    assert [(p["op"], p["text"]) for p in difference["messages"][0]["pieces"]][:2] == [("delete", "Hi"), ("insert", "Hello")]
+    assert [(p["op"], p["text"]) for p in difference["messages"][0]["pieces"]][:2] == [
+        ("delete", "Hi"),
+        ("insert", "Hello"),
+    ]
     assert difference["same"] is False
     assert alice.delete(f"{greeting}/labels/staging").status_code == 204
     history = alice.get(f"{greeting}/labels/staging/history").json()["results"]
@@ -71,14 +74,19 @@ def test_errors_name_the_field_and_change_nothing(alice, greeting):
     chat = [{"role": "user", "content": "{% if %}"}]
     assert "type" in problem(alice.post(versions, {"type": "poem", "template": chat}), 400)["errors"]
     assert "template" in problem(alice.post(versions, {"type": "text"}), 400)["errors"]
-    assert "parameters" in problem(alice.post(versions, {"type": "text", "template": "a", "parameters": [1]}), 400)["errors"]
+    assert (
+        "parameters"
+        in problem(alice.post(versions, {"type": "text", "template": "a", "parameters": [1]}), 400)["errors"]
+    )
     render = f"{versions}/1/render"
     assert "variables.name" in problem(alice.post(render, {"variables": {}}), 400)["errors"]
     assert "variables.x" in problem(alice.post(render, {"variables": {"name": "a", "x": 1}}), 400)["errors"]
     put = {"content_type": "application/json"}
     assert "version" in problem(alice.put(f"{greeting}/labels/staging", {"version": 9}, **put), 400)["errors"]
     assert "label" in problem(alice.put(f"{greeting}/labels/latest", {"version": 1}, **put), 400)["errors"]
-    assert problem(alice.put(f"{greeting}/labels/production", {"version": 1}, **put), 403)["link"].startswith("/requests/new")
+    assert problem(alice.put(f"{greeting}/labels/production", {"version": 1}, **put), 403)["link"].startswith(
+        "/requests/new"
+    )
     assert "name" in problem(alice.post(BASE, {"team": "acme", "name": "greeting"}), 409)["errors"]
     assert "from" in problem(alice.get(f"{greeting}/diff?to=1"), 400)["errors"]
     problem(alice.post(BASE, "{", content_type="application/json"), 400)

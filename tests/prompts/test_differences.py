@@ -30,7 +30,12 @@ def test_long_texts_differ_by_lines_and_longest_as_a_whole():
 
 def test_messages_are_matched_up():
     before = [message("system", "Be brief."), message("user", "{{ a }}"), message("assistant", "ok")]
-    after = [message("system", "Be very brief."), message("user", "{{ a }}"), message("user", "more"), message("assistant", "ok")]
+    after = [
+        message("system", "Be very brief."),
+        message("user", "{{ a }}"),
+        message("user", "more"),
+        message("assistant", "ok"),
+    ]
     found = differences.messages(before, after)
     assert [(c.op, c.number_before, c.number_after) for c in found] == [
         ("changed", 1, 1),

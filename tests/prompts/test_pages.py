@@ -37,7 +37,9 @@ def test_a_prompt_is_made_and_its_first_version_written(alice, cast):
     made = alice.post("/prompts/new", {"name": "dates", "description": "d"})
     assert made.headers["Location"] == "/prompts/acme/dates/versions/new"
     assert "?type=chat" in text(alice.get(made.headers["Location"]))
-    saved = alice.post(made.headers["Location"], {"type": "text", "template": "a\r\n{{ b }}", "parameters": '{"n": 1}', "message": "m"})
+    saved = alice.post(
+        made.headers["Location"], {"type": "text", "template": "a\r\n{{ b }}", "parameters": '{"n": 1}', "message": "m"}
+    )
     assert saved.headers["Location"] == "/prompts/acme/dates/versions/1"
     version = PromptVersion.objects.get()
     assert (version.template, version.parameters, version.message) == ("a\n{{ b }}", {"n": 1}, "m")
@@ -51,7 +53,7 @@ def test_a_chat_is_written_without_javascript(alice, cast):
     body = {"type": "chat", "role": ["system", "user"], "content": ["Be brief.", "{{ a }}"]}
     page = text(alice.post(url, {**body, "op": "add"}))
     assert page.count('name="content"') == 3
-    assert '<option selected>assistant</option>' in page
+    assert "<option selected>assistant</option>" in page
     assert text(alice.post(url, {**body, "op": "remove-0"})).count('name="content"') == 1
     assert text(alice.post(url, {**body, "op": "remove-7"})).count('name="content"') == 2
     moved = text(alice.post(url, {**body, "op": "up-1"}))
@@ -115,7 +117,12 @@ def test_the_description_is_changed(alice, greeting):
     assert "Says hello" in text(alice.get("/prompts/acme/greeting"))
 
 
-PAGES = ["/prompts/acme/greeting", "/prompts/acme/greeting?tab=history", "/prompts/acme/greeting/versions/1", "/prompts/acme/greeting/diff"]
+PAGES = [
+    "/prompts/acme/greeting",
+    "/prompts/acme/greeting?tab=history",
+    "/prompts/acme/greeting/versions/1",
+    "/prompts/acme/greeting/diff",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -153,7 +160,8 @@ def test_lists_and_pages_cost_the_same_with_many(cast, alice, greeting, django_a
         with CaptureQueriesContext(connection) as few:
             text(alice.get(page))
         Prompt.objects.bulk_create(
-            Prompt(team=cast.team, name=f"p{i}-{len(page)}", created_by=cast.alice, updated_by=cast.alice) for i in range(60)
+            Prompt(team=cast.team, name=f"p{i}-{len(page)}", created_by=cast.alice, updated_by=cast.alice)
+            for i in range(60)
         )
         by = Actor(cast.alice)
         for number in range(3):
