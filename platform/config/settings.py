@@ -166,6 +166,7 @@ RAY_DASHBOARD_URL = env("RAY_DASHBOARD_URL", "http://127.0.0.1:8265").rstrip("/"
 RAY_SERVE_URL = env("RAY_SERVE_URL", "http://127.0.0.1:8999").rstrip("/")
 RAY_SERVE_HOST = env("RAY_SERVE_HOST", "127.0.0.1")  # what Serve's proxy binds; widen it inside a fence only
 RAY_TOKEN_PATH = env("RAY_AUTH_TOKEN_PATH")
+RAY_TOKEN = env("RAY_AUTH_TOKEN")
 ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
 STORAGE = DATA / "storage"

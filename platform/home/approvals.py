@@ -11,7 +11,7 @@ from accounts.access import Actor, InTeam, can, visible
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.roles import Permission
 from governance import actions
-from governance.models import ApprovalRequest
+from governance.models import ApprovalRequest, Review
 from prompts.models import Prompt
 from registry.models import Asset
 
@@ -50,7 +50,7 @@ def inbox(actor: Actor) -> QuerySet[ApprovalRequest]:
         .filter(visible(actor, Permission.REQUEST_REVIEW, ApprovalRequest, own=False), state=ApprovalRequest.State.OPEN)
         .exclude(requested_by_id=actor.id)
         .exclude(author_ids__contains=[actor.id or 0])
-        .exclude(Q(reviews__reviewer_id=actor.id) & ~Q(reviews__verdict="comment"))
+        .exclude(reviews__in=Review.objects.filter(reviewer_id=actor.id or 0).exclude(verdict=Review.Verdict.COMMENT))
     )
 
 

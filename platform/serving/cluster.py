@@ -208,7 +208,7 @@ def _call(method: str, path: str, *, body: Any = None, timeout_s: float) -> byte
 def _token() -> str:
     """Read each time: the file is written anew when an instance moves."""
     if not settings.RAY_TOKEN_PATH:
-        return ""
+        return settings.RAY_TOKEN
     try:
         return Path(settings.RAY_TOKEN_PATH).read_text().strip()
     except OSError as error:
