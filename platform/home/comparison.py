@@ -9,6 +9,8 @@ from governance.models import ApprovalRequest, Evidence
 from prompts.models import PromptVersion
 from registry.models import Version
 
+ORDER = {name: place for place, name in enumerate(METRICS)}
+
 
 @dataclass(frozen=True)
 class FileChange:
@@ -40,6 +42,10 @@ class MetricRow:
     after: dict[str, float] | None
     before: dict[str, float] | None
     link: str
+
+    @property
+    def title(self) -> str:
+        return METRICS[self.name].title if self.name in METRICS else self.name.replace("_", " ")
 
     @property
     def percent(self) -> bool:
@@ -128,7 +134,9 @@ def _metrics(request: ApprovalRequest) -> list[MetricRow]:
     there = _latest(request, request.previous_digest) if request.previous_digest else {}
     return [
         MetricRow(metric, dataset, figures, there.get((dataset, metric), (None, ""))[0], link)
-        for (dataset, metric), (figures, link) in now.items()
+        for (dataset, metric), (figures, link) in sorted(
+            now.items(), key=lambda item: (item[0][0], ORDER.get(item[0][1], 99))
+        )
     ]
 
 
