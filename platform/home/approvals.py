@@ -45,8 +45,9 @@ def asset_of(request: ApprovalRequest) -> Asset | Prompt:
 
 def inbox(actor: Actor) -> QuerySet[ApprovalRequest]:
     """The open requests that wait for this person: they may review them, and neither made nor asked for them."""
+    # Not out of visible_requests: whoever reviews in a team sees its requests, and every page counts these.
     return (
-        visible_requests(actor)
+        ApprovalRequest.objects.select_related("team", "requested_by")
         .filter(visible(actor, Permission.REQUEST_REVIEW, ApprovalRequest, own=False), state=ApprovalRequest.State.OPEN)
         .exclude(requested_by_id=actor.id)
         .exclude(author_ids__contains=[actor.id or 0])
