@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
         "RunStateEnum": "tuning.models.TrainingRun.State",  # an evaluation's too
         "DeploymentStateEnum": "serving.models.Deployment.State",
     },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.complete"],
 }
 

@@ -160,8 +160,9 @@
       el("div", {}, ...tag.operations.map(({ method, path, operation }) => {
         const holder = el("div.api-body");
         const details = el("details.api-op", { id: operation.operationId },
-          el("summary", {}, el(`span.api-method.api-${method}`, {}, method.toUpperCase()), el("code", {}, path.replace("/api/v1", "")), el("span.api-what", {}, (operation.summary || operation.description || "").split(/(?<=[.:]) |\n/)[0].replace(/`/g, ""))), holder);
-        details.addEventListener("toggle", () => { if (details.open) { fill(holder, method, path, operation); history.replaceState(null, "", `#${operation.operationId}`); } });
+          el("summary", {}, el(`span.api-method.api-${method}`, {}, method.toUpperCase()), el("code", {}, path.replace("/api/v1", "")), el("span.api-what", {}, (operation.summary || operation.description || "").split(/(?<=\.) |\n/)[0].replace(/`/g, ""))), holder);
+        details.unfold = () => fill(holder, method, path, operation);
+        details.addEventListener("toggle", () => { if (details.open) { details.unfold(); history.replaceState(null, "", `#${operation.operationId}`); } });
         drawn.push({ details, text: `${name} ${method} ${path} ${operation.operationId} ${operation.summary || ""} ${operation.description || ""}`.toLowerCase() });
         return details;
       })));
@@ -174,7 +175,7 @@
   });
   function unfold() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target?.matches(".api-op")) target.open = true;
+    if (target?.matches(".api-op")) { target.unfold(); target.open = true; }
     target?.scrollIntoView();
   }
   addEventListener("hashchange", unfold);
