@@ -144,8 +144,18 @@ function busy(step) {
 const polls = (event) => (event.target.closest?.("[hx-trigger]")?.getAttribute("hx-trigger") || "").includes("every");
 document.addEventListener("htmx:before:request", (event) => { if (!polls(event)) busy(1); });
 document.addEventListener("htmx:finally:request", (event) => { if (!polls(event)) busy(-1); });
-document.addEventListener("htmx:after:swap", () => { watchToasts(); refreshTimes(); });
+document.addEventListener("htmx:after:swap", () => { watchToasts(); refreshTimes(); reachScrollers(); });
 document.addEventListener("htmx:response:error", () => announce("That did not work. The page says why."));
 
 document.addEventListener("DOMContentLoaded", () => { watchToasts(); showTheme(); refreshTimes(); });
 if (document.readyState !== "loading") { watchToasts(); showTheme(); }
+
+// What scrolls sideways can be reached and scrolled by keyboard; what fits is no stop on the way.
+function reachScrollers() {
+  for (const box of document.querySelectorAll(".table-responsive, pre")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }
+}
+addEventListener("resize", reachScrollers);
+document.addEventListener("toggle", reachScrollers, true);
+reachScrollers();
