@@ -102,7 +102,7 @@ class Draft:
         if verb == "add":
             following = "assistant" if self.rows and self.rows[-1].role == "user" else "user"
             self.rows.append(Message(following, ""))
-        index = int(number) if number.isdecimal() else len(self.rows)
+        index = int(number) if number.isdecimal() and len(number) < 6 else len(self.rows)
         if index >= len(self.rows):
             return
         if verb == "remove":
