@@ -1,6 +1,7 @@
 """All addresses of the site. Each app lists its own pages (`urls`) and its part of the native REST API (`api_urls`)."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import views
@@ -12,6 +13,8 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/docs", views.api_docs, name="api-docs"),
+    # allauth lets people change their address by themselves. Here it is who they are in the ledger: it stays.
+    path("accounts/email/", RedirectView.as_view(pattern_name="settings-profile"), name="account_email"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     *[path("api/v1/", include(f"{app}.api_urls")) for app in PAGES],
