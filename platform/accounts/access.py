@@ -159,6 +159,17 @@ def team_ids(actor: Actor, permission: Permission) -> list[int]:
     return [team_id for team_id, roles in actor.team_roles.items() if _any_allows(roles, permission)]
 
 
+def require_anywhere(actor: Actor, permission: Permission, *models: type[Model]) -> None:
+    """Raise Forbidden for somebody who has the permission on no team and on no single object of these models: they need
+    no form for it."""
+    own = any(_any_allows(roles, permission) for model in models for roles in actor.object_roles(model).values())
+    if not (actor.in_scope(permission) and (actor.is_site_admin or team_ids(actor, permission) or own)):
+        raise Forbidden(
+            f"This needs the permission {permission.value}, which none of your roles includes.",
+            permission=permission.value,
+        )
+
+
 def _any_allows(roles: Iterable[Role], permission: Permission) -> bool:
     return any(permission in ROLE_PERMISSIONS[role] for role in roles)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
-from django.db.models import DateTimeField, Field, IntegerField, Model, QuerySet
+from django.db.models import BooleanField, DateTimeField, Field, IntegerField, Model, QuerySet
 from django.http import Http404
 from django.utils.dateparse import parse_datetime
 from rest_framework import exceptions, status
@@ -147,6 +147,8 @@ def not_a_cursor() -> Invalid:
 
 def _fits(field: "Field[Any, Any]", value: Any) -> bool:
     """Can this value of a cursor stand in this column? Cursors come back from callers, who may have written them."""
+    if isinstance(field, BooleanField):
+        return isinstance(value, bool)
     if isinstance(field, IntegerField):
         return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
     if not isinstance(value, str) or "\0" in value:

@@ -1,5 +1,17 @@
 from django.apps import AppConfig
+from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
 class ConfigConfig(AppConfig):
     name = "config"
+
+
+class CollectedFiles(StaticFilesConfig):
+    """What `collectstatic` leaves out: what no page asks for would only be compressed for nothing."""
+
+    ignore_patterns = [
+        *StaticFilesConfig.ignore_patterns,
+        "*.map", "*.rtl*", "tabler-*", "tabler.css",
+        "echarts.js", "echarts.common*", "echarts.esm*", "echarts.simple*", "extension/*", "i18n/*",
+        "rest_framework/*", "guardian/*",
+    ]  # fmt: skip

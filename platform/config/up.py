@@ -106,8 +106,16 @@ class Instance:
                 needed=lambda: not self.administrator_file.exists(), then=self._keep_administrator,
             )
         )  # fmt: skip
+        children.append(
+            Child(
+                "static", self._manage("collectstatic", "--no-input", "--clear", "--verbosity", "0", "--skip-checks"), once=True,
+                needed=lambda: _read(self.collected_file) != static_fingerprint(), then=self._note_collected,
+            )
+        )  # fmt: skip
         site = _granian("wsgi", options, options.port, "config.wsgi:application", workers=2, threads=8)
-        children.append(Child("site", site, after=("bootstrap",), ready=_answers(self.local_host, options.port)))
+        children.append(
+            Child("site", site, after=("bootstrap", "static"), ready=_answers(self.local_host, options.port))
+        )
         gateway = _granian("asgi", options, options.port + 1, "gateway.asgi:application", workers=1, threads=1)
         celery = (sys.executable, "-m", "celery", "-A", "config")
         worker = Command(
@@ -171,6 +179,14 @@ class Instance:
         """Exists once the demo program has ended well; until then each start runs it again."""
         return self.data / "demo.done"
 
+    @property
+    def collected_file(self) -> Path:
+        """Says which static files lie compressed beside it; settings.py serves them when it is there."""
+        return self.data / "static" / ".collected"
+
+    def _note_collected(self) -> None:
+        self.collected_file.write_text(static_fingerprint())
+
     def _keep_administrator(self) -> None:
         # Renamed only now: a bootstrap that was interrupted is run again.
         self.bootstrap_file.replace(self.administrator_file)
@@ -203,6 +219,25 @@ class Instance:
                     sql.Identifier(connection.info.dbname), sql.Literal(migrations_fingerprint())
                 )
             )
+
+
+def static_fingerprint() -> str:
+    """A digest of the names, sizes and times of our static files, and the locks that fix everyone else's."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in (ROOT / "static").rglob("*") if path.is_file()):
+        facts = path.stat()
+        digest.update(f"{path.relative_to(ROOT)} {facts.st_size} {facts.st_mtime_ns}\0".encode())
+    for name in ("package-lock.json", "requirements.lock"):
+        digest.update(_read(ROOT / name).encode())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> str:
+    """The file's text; '' where there is none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def migrations_fingerprint() -> str:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import Actor, can, team_ids
+from accounts.access import Actor, can, require_anywhere, team_ids
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import Problem
@@ -65,6 +65,7 @@ def evaluation_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def evaluation_create(request: HttpRequest) -> HttpResponse:
     by = actor_of(request)
+    require_anywhere(by, Permission.EVALUATION_RUN, Asset)
     if request.method == "POST":
         form = EvaluationForm(request.POST, by=by)
         if form.is_valid() and (made := _create(form, by)):

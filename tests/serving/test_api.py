@@ -117,7 +117,7 @@ def test_fields_that_cannot_change_are_named(deployment: Deployment, cast: Simpl
 
 
 def test_body_that_is_not_json(cast: SimpleNamespace, api: Any) -> None:
-    answer = api(cast.dana).generic("POST", ALL, b"{not json")
+    answer = api(cast.dana).generic("POST", ALL, b"{not json", content_type="application/json")
     assert answer.status_code == 400
     assert "JSON" in answer.json()["detail"]
 

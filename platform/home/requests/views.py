@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import Actor, can, team_ids
+from accounts.access import Actor, can, require_anywhere
 from accounts.authentication import actor_of
 from accounts.errors import Forbidden, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
-from accounts.roles import ROLE_PERMISSIONS, Permission
+from accounts.roles import Permission
 from governance import actions, policies
 from governance.ledger.reads import events_about
 from governance.models import ApprovalRequest, Attestation
@@ -24,16 +24,11 @@ from registry.models import Asset
 
 def may_ask(by: Actor) -> bool:
     """Is there anything that this person may ask a promotion of?"""
-    return (
-        by.is_site_admin
-        or bool(team_ids(by, Permission.REQUEST_CREATE))
-        or any(
-            Permission.REQUEST_CREATE in ROLE_PERMISSIONS[role]
-            for model in (Asset, Prompt)
-            for roles in by.object_roles(model).values()
-            for role in roles
-        )
-    )
+    try:
+        require_anywhere(by, Permission.REQUEST_CREATE, Asset, Prompt)
+    except Forbidden:
+        return False
+    return True
 
 
 TABS = {"inbox": "For you", "mine": "Yours", "open": "Open", "closed": "Closed"}
@@ -67,11 +62,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
 def request_create(request: HttpRequest) -> HttpResponse:
     """Ask for a promotion; prefilled by the query (kind, asset, version, alias)."""
     by = actor_of(request)
-    if not may_ask(by):
-        raise Forbidden(
-            "Asking for a promotion needs the permission request.create, which contributors have.",
-            permission=Permission.REQUEST_CREATE.value,
-        )
+    require_anywhere(by, Permission.REQUEST_CREATE, Asset, Prompt)
     if request.method == "POST":
         form = RequestForm(request.POST)
         if form.is_valid():
