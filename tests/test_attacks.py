@@ -85,6 +85,14 @@ def test_a_deployment_does_not_change_its_stage(cast, model, api, machine):
     assert dana.patch("/api/v1/deployments/acme/d", {"stage": "production"}).status_code == 400
 
 
+@pytest.mark.parametrize("option", ["model", "tokenizer", "speculative_config", "lora_modules", "worker_cls", "trust_remote_code", "trust-remote-code", "hf_overrides", "load_format"])  # fmt: skip
+def test_no_option_of_an_engine_loads_other_bytes_than_the_approved_ones(option, cast, model, api, machine):
+    body = {"team": "acme", "name": "d", "model": "acme/m", "version": 1, "stage": "development", "engine": "vllm"}
+    answer = api(cast.dana).post("/api/v1/deployments", {**body, "engine_options": {option: "x"}})
+    assert answer.status_code == 400
+    assert option in answer.json()["errors"]["engine_options"][0]
+
+
 def ask(model, by, number=1):
     return approvals.open_request(kind="model", asset=str(model), version=number, alias="production", reason="", by=by)
 

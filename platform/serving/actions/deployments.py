@@ -18,7 +18,7 @@ from governance.stages import Stage
 from registry.models import Asset, Version
 from serving import capacity
 from serving.actions.events import about, also_about, described, target_of
-from serving.engines.arguments import parse_options
+from serving.engines.arguments import parse_options, parse_vllm_options
 from serving.engines.errors import EngineError
 from serving.models import Deployment, Revision
 from serving.wake import reconcile_after_commit
@@ -189,11 +189,11 @@ def check_configuration(*, engine: str, options: Options, num_gpus: float) -> di
     cpus = options.get("num_cpus")
     if cpus is not None and (isinstance(cpus, bool) or not isinstance(cpus, int | float) or not 0 < cpus <= 256):
         raise Invalid("engine_options", "num_cpus is the CPU share of one replica: a number above 0, such as 0.5.")
-    if engine == Revision.Engine.TRANSFORMERS:
-        try:
-            parse_options({name: value for name, value in options.items() if name != "num_cpus"})
-        except EngineError as error:
-            raise Invalid("engine_options", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+    read = parse_options if engine == Revision.Engine.TRANSFORMERS else parse_vllm_options
+    try:
+        read({name: value for name, value in options.items() if name != "num_cpus"})
+    except EngineError as error:
+        raise Invalid("engine_options", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
     return dict(options)
 
 

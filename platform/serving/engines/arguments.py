@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,12 @@ from typing import Any
 from serving.engines.errors import EngineError
 from serving.engines.files import ManifestFile, parse_manifest
 
+OURS = ("max_model_len", "dtype", "max_concurrency", "threads")
+# vLLM's arguments that load other bytes than the approved ones, or run code that somebody names.
+_FOREIGN = re.compile(
+    r"model|tokenizer|lora|adapter|_cls$|plugin|processor|download|revision|path|override|remote|speculative|middleware"
+    r"|load_format|template|^hf_|module"
+)
 TASKS = ("text-generation", "feature-extraction")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -63,11 +70,9 @@ def parse_arguments(args: Mapping[str, Any]) -> EngineArguments:
 
 def parse_options(engine: Mapping[str, Any]) -> EngineOptions:
     """Check the `engine` part. Unknown options are refused: a misspelt one would silently do nothing."""
-    unknown = sorted(set(engine) - {"max_model_len", "dtype", "max_concurrency", "threads"})
+    unknown = sorted(set(engine) - set(OURS))
     if unknown:
-        raise EngineError(
-            f"engine option {unknown[0]!r} is unknown; known are max_model_len, dtype, max_concurrency, threads"
-        )
+        raise EngineError(f"engine option {unknown[0]!r} is unknown; known are {', '.join(OURS)}")
     dtype = engine.get("dtype") or "auto"
     if dtype not in DTYPES:
         raise EngineError(f"engine option 'dtype' is {dtype!r}; choose one of {', '.join(DTYPES)}")
@@ -77,6 +82,17 @@ def parse_options(engine: Mapping[str, Any]) -> EngineOptions:
         max_concurrency=_positive(engine, "max_concurrency") or EngineOptions.max_concurrency,
         threads=_positive(engine, "threads"),
     )
+
+
+def parse_vllm_options(engine: Mapping[str, Any]) -> EngineOptions:
+    """The same of vLLM, whose own arguments may stand beside ours: but for those by which other bytes would be loaded than
+    the digest names, or code be run."""
+    for name in sorted(set(engine) - set(OURS)):
+        if _FOREIGN.search(name.replace("-", "_").lower()):
+            raise EngineError(
+                f"engine option {name!r} is not allowed: what runs here is the registered version's files and nothing else"
+            )
+    return parse_options({name: engine[name] for name in OURS if name in engine})
 
 
 def _positive(engine: Mapping[str, Any], name: str) -> int | None:

@@ -6,14 +6,12 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from serving.engines.arguments import EngineArguments, parse_arguments
+from serving.engines.arguments import OURS, EngineArguments, parse_arguments, parse_vllm_options
 from serving.engines.errors import EngineError
 from serving.engines.files import model_folder
 
 if TYPE_CHECKING:
     from ray.serve import Application
-
-OURS = ("max_model_len", "dtype", "max_concurrency", "threads")
 
 
 def build(args: Mapping[str, Any]) -> Application:
@@ -86,11 +84,10 @@ def _bundle(engine: dict[str, Any], num_gpus: float) -> dict[str, float]:
 
 def _engine_kwargs(arguments: EngineArguments, engine: Mapping[str, Any]) -> dict[str, Any]:
     kwargs: dict[str, Any] = {name: value for name, value in engine.items() if name not in OURS}
-    if kwargs.get("trust_remote_code"):
-        raise EngineError("engine option 'trust_remote_code': a model's files never run as code here")
+    parse_vllm_options(engine)
     kwargs["dtype"] = arguments.options.dtype
     kwargs["max_num_seqs"] = arguments.options.max_concurrency
-    kwargs.setdefault("load_format", "safetensors")
+    kwargs["load_format"] = "safetensors"
     if arguments.options.max_model_len is not None:
         kwargs["max_model_len"] = arguments.options.max_model_len
     if arguments.task == "feature-extraction":
