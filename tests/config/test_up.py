@@ -49,7 +49,7 @@ def test_a_port_without_a_next_one_is_refused(capsys: pytest.CaptureFixture[str]
 def test_every_service_is_started_here_by_default(tmp_path: Path):
     children = [child.name for child in up.Instance(options(tmp_path)).children()]
     assert set(children) == {
-        "postgres", "redis", "migrate", "bootstrap", "site", "gateway", "worker", "beat", "ray", "demo",
+        "postgres", "redis", "migrate", "bootstrap", "static", "site", "gateway", "worker", "beat", "ray", "demo",
     }  # fmt: skip
 
 

@@ -57,10 +57,11 @@ def test_the_form_shows_what_is_wrong_at_its_field(evaluating, rows, client_of, 
     assert not Evaluation.objects.exists()
 
 
-def test_a_viewer_who_posts_the_form_is_told_what_is_missing(evaluating, rows, client_of, cast):
-    answer = client_of(cast.victor).post(NEW, FORM)
-    assert answer.status_code == 422
-    assert "evaluation.run" in answer.content.decode()
+@pytest.mark.parametrize("name", ["victor", "carol", "mallory"])
+def test_who_may_evaluate_nothing_is_told_what_is_missing(evaluating, rows, client_of, cast, name):
+    for answer in (client_of(getattr(cast, name)).get(NEW), client_of(getattr(cast, name)).post(NEW, FORM)):
+        assert answer.status_code == 403
+        assert "evaluation.run" in answer.content.decode()
 
 
 def test_the_page_of_a_running_one_shows_counts_time_left_and_cancel(evaluating, client_of, cast, monkeypatch):
