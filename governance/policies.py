@@ -146,4 +146,7 @@ def _metric(check: MetricCheck, team: Team, digest: str) -> CheckResult:
     detail = f"{which}{number:.4g}".capitalize() + (
         f" ({figures['value']:.4g}, 95 % interval {figures['lower']:.4g} to {figures['upper']:.4g}, n = {figures['n']})"
     )
+    dataset = evidence.payload.get("dataset", {})
+    # Which rows it was measured on is part of the statement: a policy names a dataset, not its version.
+    detail += f" on {dataset.get('label', '')}" + (f" version {dataset['version']}" if "version" in dataset else "")
     return CheckResult(check.title, PASSED if good else FAILED, detail, evidence.link, evidence.digest)

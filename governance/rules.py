@@ -7,6 +7,8 @@ from typing import Any
 from accounts.errors import Problem
 from accounts.roles import Role
 
+MAX_CHECKS = 50
+
 
 class InvalidRules(Problem):
     title = "Invalid policy"
@@ -85,6 +87,9 @@ def parse(checks: Any, reviews: Any) -> Rules:
     found: list[Check] = []
     if not isinstance(checks, list):
         errors["checks"] = ["Give a list of checks; an empty one asks for reviews alone."]
+        checks = []
+    if len(checks) > MAX_CHECKS:
+        errors["checks"] = [f"Use at most {MAX_CHECKS} checks."]
         checks = []
     for index, entry in enumerate(checks):
         field = f"checks[{index}]"

@@ -14,6 +14,8 @@ from governance.models import ApprovalRequest, Attestation, Review
 from governance.moves import Move
 from governance.transitions import State, advance
 
+MAX_COMMENT = 5_000
+
 
 def targets_of(request: ApprovalRequest) -> list[Target]:
     """The asset and the version that a request is about, for the ledger."""
@@ -124,6 +126,8 @@ def review(
     request = lock(request.pk)
     if verdict not in set(Review.Verdict):
         raise Invalid("verdict", f"Use one of {', '.join(Review.Verdict)}.")
+    if len(comment) > MAX_COMMENT:
+        raise Invalid("comment", f"Use at most {MAX_COMMENT} characters.")
     if verdict == Review.Verdict.COMMENT:
         return _comment(request, comment=comment, by=by, on=on)
     check_may_decide(request, by=by, on=on)

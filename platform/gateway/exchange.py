@@ -29,7 +29,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     read to its end and thrown away, within reason."""
     patience = _PATIENCE * limit
     announced = header(scope, b"content-length")
-    if announced.isdecimal() and int(announced) > patience:
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > patience):
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
