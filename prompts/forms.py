@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
+from accounts.bodies import read_written
 from accounts.errors import Problem
 from accounts.models import NAME_HELP
 from prompts.checks import MAX_MESSAGES, ROLES
@@ -39,10 +40,7 @@ class VersionForm(forms.Form):
         text = self.cleaned_data["parameters"].strip()
         if not text:
             return {}
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise forms.ValidationError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        value = read_written(text)
         if not isinstance(value, dict):
             raise forms.ValidationError('Write a JSON object, such as {"temperature": 0}.')
         return value
@@ -140,7 +138,7 @@ class Value:
         if self.text.lstrip()[:1] in ("[", "{"):
             try:
                 return json.loads(self.text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
         return self.text
 

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError
 from django.db.models import BooleanField, DateTimeField, Field, IntegerField, Model, QuerySet
 from django.http import Http404
@@ -20,7 +21,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Actor
 from accounts.authentication import actor_of
-from accounts.errors import Invalid, Problem
+from accounts.errors import Invalid, Problem, TooLarge
 
 logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
@@ -57,6 +58,10 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):
+        error = TooLarge(
+            f"A JSON body has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes. Upload files as files."
+        )
     elif isinstance(error, DataError):
         error = unstorable(error)
     if isinstance(error, Problem):

@@ -1,10 +1,10 @@
 """Forms of the pages. They check shape only: rules are the actions'."""
 
-import json
 from typing import Any
 
 from django import forms
 
+from accounts.bodies import read_written
 from accounts.models import NAME_HELP
 from governance.stages import Stage
 from serving.actions.deployments import MAX_REPLICAS
@@ -19,10 +19,7 @@ class OptionsField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = str(super().to_python(value) or "").strip()
-        try:
-            found = json.loads(text) if text else {}
-        except ValueError as error:
-            raise forms.ValidationError(f"This is not JSON: {error}.") from None
+        found = read_written(text) if text else {}
         if not isinstance(found, dict):
             raise forms.ValidationError('Write an object, such as {"max_concurrency": 8}.')
         return found
