@@ -316,3 +316,14 @@ def test_two_rival_requests_decided_at_once_give_one_application_and_no_deadlock
         thread.join(30)
     assert sorted(map(str, outcomes)) == ["409", "applied"]
     assert sorted(ApprovalRequest.objects.values_list("state", flat=True)) == ["applied", "superseded"]
+
+
+def test_a_strangers_upload_is_turned_away_before_it_is_read(client, monkeypatch):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+    from django.core.files.uploadhandler import TemporaryFileUploadHandler
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", lambda *a, **k: pytest.fail("the file was read"))
+    client.cookies["csrftoken"] = "x" * 32
+    answer = client.post("/models/acme/m/versions/1/files", {"uploads": SimpleUploadedFile("a.json", bytes(2 << 20))})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")

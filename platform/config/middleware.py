@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
@@ -14,6 +15,7 @@ from accounts.errors import Problem
 from accounts.rest import unstorable
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+_SMALL_FORM = 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
 
 
@@ -69,6 +71,21 @@ def security_headers(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response.setdefault("Content-Security-Policy", policy)
         return response
+
+    return middleware
+
+
+def no_uploads_of_strangers(get_response: GetResponse) -> GetResponse:
+    """A form with files is read to the disk to look for its CSRF token, before any view asks who sent it: ask first."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if (
+            request.content_type == "multipart/form-data"
+            and int(request.META.get("CONTENT_LENGTH") or 0) > _SMALL_FORM
+            and not request.user.is_authenticated
+        ):
+            return redirect_to_login(request.get_full_path())
+        return get_response(request)
 
     return middleware
 
