@@ -1,4 +1,4 @@
-"""Forms of the ledger's filter and of policies."""
+"""Forms of policies, and the choices of the ledger's filter."""
 
 from typing import Any
 
@@ -16,14 +16,6 @@ ACTIONS = [
     *[(noun, f"{noun.replace('_', ' ')}: all") for noun in sorted({a.value.split(".")[0] for a in Action})],
     *[(action.value, action.value) for action in sorted(Action)],
 ]
-
-
-class LedgerFilterForm(forms.Form):
-    actor = forms.CharField(required=False, label="Who")
-    asset = forms.CharField(required=False, label="What")
-    action = forms.ChoiceField(required=False, choices=ACTIONS)
-    after = forms.CharField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    before = forms.CharField(required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class PolicyForm(forms.Form):

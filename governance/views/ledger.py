@@ -10,11 +10,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.authentication import actor_of
 from accounts.errors import NotFound, Problem
-from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from governance.access import ledger_teams
 from governance.api.ledger import filter_of
-from governance.forms import ACTIONS, LedgerFilterForm
+from governance.forms import ACTIONS
 from governance.ledger.actions import Target
 from governance.ledger.models import AuditEvent
 from governance.ledger.reads import Filter, events_about, search
@@ -28,16 +27,14 @@ def ledger_list(request: HttpRequest) -> HttpResponse:
     """Every act, newest first, with filters by person, asset, action and time in the address."""
     teams = ledger_teams(actor_of(request))
     values = {name: request.GET.get(name, "") for name in FILTERS}
-    form = LedgerFilterForm(values)
-    form.is_valid()
+    problem = None
     try:
         chosen = filter_of(values)
-    except Problem as problem:
-        add_problem(form, problem)
-        chosen = Filter()
+    except Problem as wrong:
+        chosen, problem = Filter(), wrong
     found, following = keyset_page(search(chosen, teams=teams), order=["-id"], cursor=request.GET.get("cursor", ""))
     context = {
-        "form": form,
+        "problem": problem,
         "events": found,
         "next": following,
         "filters": [
@@ -54,7 +51,7 @@ def ledger_list(request: HttpRequest) -> HttpResponse:
             {"name": "before", "kind": "date", "label": "Until", "value": values["before"]},
         ],
     }
-    return render(request, "governance/ledger_list.html", context)
+    return render(request, "governance/ledger_list.html", context, status=400 if problem else 200)
 
 
 @login_required

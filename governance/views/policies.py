@@ -70,6 +70,8 @@ def policy_edit(request: HttpRequest, policy_id: int) -> HttpResponse:
     policy = get_policy(by, policy_id)
     initial, rows = rules_initial(_rules(policy))
     data = request.POST if request.method == "POST" else None
+    if data is not None:
+        require(by, Permission.POLICY_EDIT, policy)
     rules, metrics = RulesForm(data, initial=initial), MetricFormSet(data, initial=rows)
     if data is not None and rules.is_valid() and metrics.is_valid():
         try:
