@@ -88,6 +88,7 @@ def counted_approvals(verdict: Verdict, reviews: Sequence[Review], digest: str) 
         for review in reviews
         if review.verdict == Review.Verdict.APPROVE
         and review.digest == digest
+        and review.reviewer.is_active
         and review.policy_version_id == policy_id
         and review.evidence_digests == verdict.evidence_digests
         and verdict.rules.reviews.role.value in review.roles

@@ -173,6 +173,8 @@ ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 STORAGE = DATA / "storage"
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2  # JSON bodies and form fields; files stream past this limit
+# Beside the storage: the system's own folder may be memory.
+FILE_UPLOAD_TEMP_DIR = str(DATA / "uploads") if (DATA / "uploads").is_dir() else None
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 STATIC_URL = "/static/"

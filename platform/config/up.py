@@ -380,7 +380,7 @@ def main(arguments: list[str]) -> int:
     except (AlreadyRunning, ServiceFailed, ports.PortTaken, secrets.SecretsError, OSError) as error:
         print(f"Countersign can't start: {error}", file=sys.stderr)
         return 1
-    for name in ("logs", "storage", "static"):
+    for name in ("logs", "storage", "static", "uploads"):
         (options.data / name).mkdir(exist_ok=True)
     screen = Screen(instance)
     supervisor = Supervisor(options.data, instance.env, instance.children(), screen.say)

@@ -153,6 +153,7 @@ def test_a_reviewer_of_one_asset_reviews_that_one(story, api):
     asked = ask(api(story.cast.alice), 2).json()
     mallory = api(story.cast.mallory)
     assert mallory.get("/api/v1/models/acme/dates").status_code == 200
+    assert [row["id"] for row in mallory.get("/api/v1/requests?inbox=1").json()["results"]] == [asked["id"]]
     answer = mallory.post(f"/api/v1/requests/{asked['id']}/reviews", {"verdict": "approve"})
     assert answer.status_code == 201
 
