@@ -22,7 +22,6 @@ class CheckResult:
     detail: str
     link: str = ""
     evidence_digest: str = ""
-    is_review: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _review_line(verdict: Verdict, reviews: Sequence[Review], digest: str) -> Ch
             FAILED,
             "Rejected by " + ", ".join(str(r.reviewer) for r in reviews if r.verdict == Review.Verdict.REJECT),
         )
-    return CheckResult(rule.title, state, detail, is_review=True)
+    return CheckResult(rule.title, state, detail)
 
 
 def _check(check: Check, team: Team, digest: str) -> CheckResult:

@@ -31,9 +31,8 @@ def test_platform_is_a_source_root_and_no_package():
 
 def test_manage_py_leaves_the_standard_library_alone():
     code = "import sys; sys.argv=['manage.py','version']; exec(open('manage.py').read().replace('__main__','x')); main(); import uuid, platform; platform.system()"
-    subprocess.run(
-        [sys.executable, "-c", f"__file__='{ROOT}/manage.py'\n{code}"], cwd=ROOT, check=True, capture_output=True
-    )
+    command = [sys.executable, "-c", f"__file__='{ROOT}/manage.py'\n{code}"]
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 0
 
 
 def routes(patterns=None, prefix="/"):

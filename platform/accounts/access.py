@@ -10,7 +10,7 @@ from guardian.models import UserObjectPermission
 
 from accounts.errors import Forbidden, NotFound
 from accounts.models import ApiKey, Team, TeamUserObjectPermission, User
-from accounts.roles import ALL_ROLE_CODENAMES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission, Role, Scope, roles_with
+from accounts.roles import ALL_ROLE_CODENAMES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission, Role, Scope
 
 
 class InTeam(Protocol):
@@ -177,18 +177,6 @@ def _any_allows(roles: Iterable[Role], permission: Permission) -> bool:
 def visible_teams(actor: Actor) -> Q:
     """A filter for teams: those the actor sees."""
     return visible(actor, Permission.TEAM_VIEW, Team, team_field="pk", own=False)
-
-
-def people_with(permission: Permission, team: Team) -> list[User]:
-    """The people who have the permission by a role on the team."""
-    return list(
-        User.objects.filter(
-            is_active=True,
-            pk__in=TeamUserObjectPermission.objects.filter(
-                content_object=team, permission__codename__in=roles_with(permission)
-            ).values("user_id"),
-        ).order_by("name", "pk")
-    )
 
 
 def get_team(actor: Actor, name: str) -> Team:

@@ -1,7 +1,6 @@
 """What page views share: sign-in, and an error of an action shown beside the form instead of as a page of its own."""
 
 from django import forms
-from django.http import HttpRequest
 
 from accounts.errors import Problem
 
@@ -13,8 +12,3 @@ def add_problem(form: forms.Form, problem: Problem) -> None:
             form.add_error(field if field in form.fields else None, text)
     if not problem.errors:
         form.add_error(None, problem.detail)
-
-
-def is_partial(request: HttpRequest, target: str) -> bool:
-    """Does htmx ask for just this element of the page?"""
-    return bool(request.htmx) and request.htmx.target == target  # type: ignore[attr-defined]

@@ -95,6 +95,7 @@ def test_a_database_that_the_owner_makes_later_gives_the_application_the_same_ri
         owner.execute("CREATE TABLE thing (id serial PRIMARY KEY)")
     with psycopg.connect(server.url.rsplit("/", 1)[0] + "/later", autocommit=True) as application:
         application.execute("INSERT INTO thing DEFAULT VALUES")
+        assert application.execute("SELECT count(*) FROM thing").fetchone() == (1,)
 
 
 def test_postgres_refuses_a_wrong_password(server: postgres.Postgres):

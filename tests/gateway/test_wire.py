@@ -345,4 +345,4 @@ def test_it_loads_no_django():
     import sys
 
     code = "import gateway.asgi, sys; sys.exit(any(name.split('.')[0] == 'django' for name in sys.modules))"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from django.db import connection, connections
+from django.db import connections
 
 from accounts.access import Actor
 from accounts.actions import grant_role
@@ -290,4 +290,3 @@ def test_two_reviewers_at_once_give_one_application(governance, cast):
     assert sum(result == State.APPROVED for result in results if isinstance(result, str)) == 1
     assert sum(isinstance(result, Conflict) for result in results) == 1
     assert AuditEvent.objects.filter(action="request.approved").count() == 1
-    assert connection is not None

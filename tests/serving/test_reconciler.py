@@ -189,7 +189,7 @@ def test_killed_replica_is_replaced(site: SimpleNamespace, ray_cluster: RayClust
 def test_deleted_deployment_leaves_nothing_on_ray(site: SimpleNamespace, ray_cluster: RayCluster) -> None:
     deployment = until(deploy(site), lambda d: d.state == "running")
     actions.delete_deployment(deployment=deployment, by=site.dana)
-    eventually(lambda: reconciler.reconcile() and not ray_cluster.replicas())
+    assert eventually(lambda: reconciler.reconcile() and not ray_cluster.replicas())
 
 
 def test_one_reconciler_runs_at_a_time(site: SimpleNamespace) -> None:
