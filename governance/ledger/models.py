@@ -47,6 +47,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["actor_id", "-id"], name="event_by_actor"),
             models.Index(fields=["action", "-id"], name="event_by_action"),
             models.Index(fields=["at"], name="event_by_time"),
+            models.Index(fields=["xid", "id"], name="event_by_commit"),
             GinIndex(fields=["subjects"], name="event_by_subject"),
         ]
 

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
-                'indexes': [models.Index(fields=['team', '-id'], name='event_by_team'), models.Index(fields=['actor_id', '-id'], name='event_by_actor'), models.Index(fields=['action', '-id'], name='event_by_action'), models.Index(fields=['at'], name='event_by_time'), django.contrib.postgres.indexes.GinIndex(fields=['subjects'], name='event_by_subject')],
+                'indexes': [models.Index(fields=['team', '-id'], name='event_by_team'), models.Index(fields=['actor_id', '-id'], name='event_by_actor'), models.Index(fields=['action', '-id'], name='event_by_action'), models.Index(fields=['at'], name='event_by_time'), models.Index(fields=['xid', 'id'], name='event_by_commit'), django.contrib.postgres.indexes.GinIndex(fields=['subjects'], name='event_by_subject')],
             },
         ),
     ]
