@@ -57,6 +57,11 @@ def file_response(request: HttpRequest, *, sha256: str, size: int, path: str) ->
     return response
 
 
+def sends_bytes(response: HttpResponseBase) -> bool:
+    """Whether this answer of `file_response` carries (some of) the file: not for HEAD, 304 or 416."""
+    return isinstance(response, StreamingHttpResponse)
+
+
 def content_type_of(path: str) -> str:
     """Plain text is plain text; all else is bytes, so that no browser runs what somebody uploaded."""
     return "text/plain; charset=utf-8" if PurePosixPath(path).suffix.lower() in _TEXTS else "application/octet-stream"

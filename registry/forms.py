@@ -25,6 +25,12 @@ class AssetForm(forms.Form):
         help_text="What the model does: it decides how it is served and evaluated.",
     )
 
+    restricted = forms.BooleanField(
+        required=False,
+        label="Restricted",
+        help_text="Each download of its files, and each page of its rows, is an event in the ledger.",
+    )
+
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if kind != Asset.Kind.MODEL:
@@ -32,11 +38,15 @@ class AssetForm(forms.Form):
 
 
 class DescriptionForm(AssetForm):
-    """The same without the name, which never changes."""
+    """The same without the name, which never changes. `may_lift`: whether a restriction may be taken off."""
 
-    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: str, may_lift: bool, **kwargs: Any) -> None:
         super().__init__(*args, kind=kind, **kwargs)
         del self.fields["name"]
+        if self.initial.get("restricted") and not may_lift:
+            restricted = self.fields["restricted"]
+            restricted.disabled = True  # what a browser sends for it is not looked at
+            restricted.help_text += " Lifting this needs the permission policy.edit."
 
 
 class VersionForm(forms.Form):

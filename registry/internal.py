@@ -7,8 +7,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from registry.downloads import file_response
-from registry.models import Blob, Version
+from accounts.access import Actor
+from registry.actions import record_download
+from registry.downloads import file_response, sends_bytes
+from registry.models import File, Version
 
 _SALT = "replica-files"
 
@@ -31,7 +33,13 @@ def serve_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
         digest = ""
     if not digest:
         return HttpResponse("The token is missing or not valid.", status=401, content_type="text/plain")
-    blob = Blob.objects.filter(pk=sha256, files__version__digest=digest).first()
-    if blob is None:
+    # The same bytes may be several versions': the restricted ones first, whose events must not be missed.
+    files = File.objects.filter(blob_id=sha256, version__digest=digest).select_related("blob", "version__asset__team")
+    file = files.order_by("-version__asset__restricted", "pk").first()
+    if file is None:
         return HttpResponse("This token's version has no such file.", status=404, content_type="text/plain")
-    return file_response(request, sha256=blob.sha256, size=blob.size, path=f"{sha256}.blob")
+    response = file_response(request, sha256=sha256, size=file.blob.size, path=f"{sha256}.blob")
+    if sends_bytes(response):
+        by = Actor(None, via="replica", address=request.META.get("REMOTE_ADDR", ""), request_id=request.request_id)  # type: ignore[attr-defined]
+        record_download(version=file.version, what={"path": file.path}, by=by)
+    return response

@@ -23,6 +23,7 @@ def asset_json(asset: Asset) -> dict[str, Any]:
         "kind": asset.kind,
         "description": asset.description,
         "task": asset.task or None,
+        "restricted": asset.restricted,
         "latest_version": getattr(asset, "latest_number", None),
         "aliases": {alias.name: alias.version.number for alias in aliases},
         "created_at": moment(asset.created_at),

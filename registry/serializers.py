@@ -4,6 +4,8 @@ from rest_framework import serializers
 
 from registry.models import Asset, Version
 
+RESTRICTED = "Each download of its files, and each page of its rows, is an event in the ledger."
+
 
 class _In(serializers.Serializer[dict[str, object]]):
     pass
@@ -20,11 +22,13 @@ class AssetIn(_In):
     task = serializers.ChoiceField(
         Asset.Task.choices, required=False, allow_blank=True, default="", help_text="Models only, and needed there."
     )
+    restricted = serializers.BooleanField(required=False, default=False, help_text=RESTRICTED)
 
 
 class AssetPatch(_In):
     description = serializers.CharField(required=False, allow_blank=True, help_text="What it is, in a line or two.")
     task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
+    restricted = serializers.BooleanField(required=False, help_text=f"{RESTRICTED} Lifting it needs policy.edit.")
 
 
 class AssetVersionIn(_In):
@@ -59,6 +63,7 @@ class AssetOut(_In):
     kind = serializers.ChoiceField(Asset.Kind.choices)
     description = serializers.CharField()
     task = serializers.ChoiceField(Asset.Task.choices, allow_null=True)
+    restricted = serializers.BooleanField(help_text=RESTRICTED)
     latest_version = serializers.IntegerField(allow_null=True, help_text="Highest number, drafts included.")
     aliases = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by alias.")
     created_at = serializers.DateTimeField()

@@ -31,6 +31,7 @@ class Action(StrEnum):
     VERSION_DISCARDED = "version.discarded"
     FILE_UPLOADED = "file.uploaded"
     FILE_REMOVED = "file.removed"
+    FILE_DOWNLOADED = "file.downloaded"
     ALIAS_MOVED = "alias.moved"
     ALIAS_REMOVED = "alias.removed"
     PROMPT_CREATED = "prompt.created"

@@ -2,7 +2,7 @@
 
 from registry.actions.aliases import apply_request, move_alias, remove_alias, request_move
 from registry.actions.assets import create_asset, update_asset
-from registry.actions.files import add_file, check_upload, remove_file
+from registry.actions.files import add_file, check_upload, record_download, remove_file
 from registry.actions.versions import create_version, discard_version, register_version
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "create_version",
     "discard_version",
     "move_alias",
+    "record_download",
     "register_version",
     "remove_alias",
     "remove_file",

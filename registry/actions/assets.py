@@ -15,8 +15,10 @@ MAX_DESCRIPTION = 20_000
 
 
 @transaction.atomic
-def create_asset(*, team: Team, kind: str, name: str, description: str = "", task: str = "", by: Actor) -> Asset:
-    """A new model (with what it is for, `task`) or dataset, without versions yet."""
+def create_asset(
+    *, team: Team, kind: str, name: str, description: str = "", task: str = "", restricted: bool = False, by: Actor
+) -> Asset:
+    """A new model (with what it is for, `task`) or dataset, without versions yet. `restricted`: downloads are events."""
     require(by, Permission.ASSET_CREATE, team)
     check_name(name)
     if kind not in Asset.Kind.values:
@@ -30,6 +32,7 @@ def create_asset(*, team: Team, kind: str, name: str, description: str = "", tas
                 name=name,
                 description=description.strip(),
                 task=task,
+                restricted=restricted,
                 created_by=person(by),
                 updated_by=person(by),
             )
@@ -45,21 +48,34 @@ def create_asset(*, team: Team, kind: str, name: str, description: str = "", tas
         by=by,
         team=team.name,
         target=asset_target(asset),
-        after={"kind": kind, "description": asset.description, "task": task},
+        after={"kind": kind, "description": asset.description, "task": task, "restricted": restricted},
     )
     return asset
 
 
 @transaction.atomic
-def update_asset(*, asset: Asset, description: str | None = None, task: str | None = None, by: Actor) -> Asset:
-    """Change the description or the task; what is left out (None) stays. Nothing is recorded when nothing changes."""
+def update_asset(
+    *,
+    asset: Asset,
+    description: str | None = None,
+    task: str | None = None,
+    restricted: bool | None = None,
+    by: Actor,
+) -> Asset:
+    """Change the description, the task or the restriction; what is left out (None) stays. Nothing is recorded when
+    nothing changes. Whoever edits may restrict; lifting it is for whoever edits policies, or the mark would bind nobody."""
     require(by, Permission.ASSET_EDIT, asset)
     asset = lock_asset(asset)
-    wanted = {
-        "description": asset.description if description is None else description.strip(),
-        "task": asset.task if task is None else task,
+    if asset.restricted and restricted is False:
+        require(by, Permission.POLICY_EDIT, asset)
+    told = asset.description if description is None else description.strip()
+    does = asset.task if task is None else task
+    _check_texts(asset.kind, told, does)
+    wanted: dict[str, str | bool] = {
+        "description": told,
+        "task": does,
+        "restricted": asset.restricted if restricted is None else restricted,
     }
-    _check_texts(asset.kind, wanted["description"], wanted["task"])
     changed = {field: value for field, value in wanted.items() if value != getattr(asset, field)}
     if not changed:
         return asset

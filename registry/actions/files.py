@@ -108,6 +108,21 @@ def remove_file(*, version: Version, path: str, by: Actor) -> None:
     blobs.release_after_commit(sha256)
 
 
+def record_download(*, version: Version, what: dict[str, str | int], by: Actor) -> None:
+    """An event for bytes that are about to leave, `what` of the version they are (a path, a span of rows), where its
+    asset is restricted. Doors call it after they looked whether the actor may see it, before the first byte is sent."""
+    if not version.asset.restricted:
+        return
+    record(
+        Action.FILE_DOWNLOADED,
+        by=by,
+        team=version.asset.team.name,
+        target=version_target(version),
+        also=[asset_target(version.asset)],
+        after=what,
+    )
+
+
 def _measure(version: Version) -> None:
     version.size = version.files.aggregate(size=Sum("blob__size"))["size"] or 0
     version.save(update_fields=["size"])

@@ -41,6 +41,7 @@ class Assets(RegistryView):
             name=given["name"],
             description=given["description"],
             task=given["task"],
+            restricted=given["restricted"],
             by=self.by,
         )
         return Response(asset_json(asset), status=201, headers={"Location": f"/api/v1{asset.get_absolute_url()}"})
@@ -54,9 +55,17 @@ class AssetDetail(RegistryView):
         asset = reads.visible_assets(self.by, kind).filter(team__name=team, name=name).first()
         return Response(asset_json(asset or self.asset(kind, team, name)))
 
-    @extend_schema(summary="Change description or task", request=AssetPatch, responses={200: AssetOut, **PROBLEMS})
+    @extend_schema(
+        summary="Change description, task or restriction", request=AssetPatch, responses={200: AssetOut, **PROBLEMS}
+    )
     def patch(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
         given = self.read(AssetPatch)
-        actions.update_asset(asset=asset, description=given.get("description"), task=given.get("task"), by=self.by)
+        actions.update_asset(
+            asset=asset,
+            description=given.get("description"),
+            task=given.get("task"),
+            restricted=given.get("restricted"),
+            by=self.by,
+        )
         return self.get(request, kind, team, name)

@@ -12,7 +12,7 @@ from accounts.errors import Invalid, Problem
 from accounts.rest import page_response
 from registry import actions, reads
 from registry.api.base import PAGE, PROBLEMS, AnyContent, RegistryView
-from registry.downloads import file_response
+from registry.downloads import file_response, sends_bytes
 from registry.representations import file_json
 from registry.serializers import FileOut, ProblemOut, page_of
 from registry.storage import Readable
@@ -49,8 +49,15 @@ class FileDetail(RegistryView):
         },
     )
     def get(self, request: Request, kind: str, team: str, name: str, number: int, path: str) -> HttpResponseBase:
-        file = reads.get_file(self.version(kind, team, name, number), path)
-        return file_response(request._request, sha256=file.blob_id, size=file.blob.size, path=path)
+        version = self.version(kind, team, name, number)
+        file = reads.get_file(version, path)
+        response = file_response(request._request, sha256=file.blob_id, size=file.blob.size, path=path)
+        if sends_bytes(response):
+            span = response.headers.get("Content-Range", "")
+            actions.record_download(
+                version=version, what={"path": path} | ({"range": span} if span else {}), by=self.by
+            )
+        return response
 
     @extend_schema(
         summary="Upload a file",

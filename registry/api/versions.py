@@ -89,6 +89,7 @@ class Rows(RegistryView):
         if not isinstance(start, int) or start < 0:
             raise Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
         rows = list(datasets.rows(version, start, limit))
+        actions.record_download(version=version, what={"first_row": start + 1, "rows": len(rows)}, by=self.by)
         total = datasets.count(version)
         following = Cursor.write([start + limit]) if start + limit < total else None
         return Response({"results": rows, "next": following, "total": total})

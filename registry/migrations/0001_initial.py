@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=96, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?$', "Use lower-case letters, digits, '.', '_' and '-' (at most 96), beginning and ending with a letter or digit.")])),
                 ('description', models.TextField(blank=True)),
                 ('task', models.CharField(blank=True, choices=[('text-generation', 'Text Generation'), ('feature-extraction', 'Feature Extraction')], max_length=40)),
+                ('restricted', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('last_number', models.PositiveIntegerField(default=0)),

@@ -35,6 +35,8 @@ class Asset(models.Model):
     name = models.CharField(max_length=96, validators=[valid_name])
     description = models.TextField(blank=True)
     task = models.CharField(max_length=40, choices=Task.choices, blank=True)
+    # Its bytes leave a trace: each download of a file and each page of rows is an event in the ledger.
+    restricted = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Moves with every change to a version, file or alias; lists are ordered by it.

@@ -183,8 +183,12 @@ def asset_history(request: HttpRequest, kind: str, team: str, name: str) -> Http
 def asset_settings(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
     asset = reads.get_asset(by, kind, f"{team}/{name}")
-    initial = {"description": asset.description, "task": asset.task}
-    form = DescriptionForm(request.POST if request.method == "POST" else None, kind=kind, initial=initial)
+    form = DescriptionForm(
+        request.POST if request.method == "POST" else None,
+        kind=kind,
+        may_lift=can(by, Permission.POLICY_EDIT, asset),
+        initial={"description": asset.description, "task": asset.task, "restricted": asset.restricted},
+    )
     if form.is_bound and form.is_valid():
         try:
             actions.update_asset(asset=asset, by=by, **form.cleaned_data)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import require
+from accounts.access import Actor, require
 from accounts.authentication import actor_of
 from accounts.errors import Invalid, NotFound, Problem
 from accounts.pages import add_problem
@@ -85,7 +85,7 @@ def show_version(
         "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),
         "previous": version.asset.versions.filter(number__lt=version.number).values_list("number", flat=True).first(),
-        **(_preview(version, 0, PREVIEW_ROWS) if version.asset.kind == Asset.Kind.DATASET else {}),
+        **(_preview(version, 0, PREVIEW_ROWS, actor_of(request)) if version.asset.kind == Asset.Kind.DATASET else {}),
     }
     status = problem.status if problem else 422 if upload else 200
     return render(request, "registry/version.html", page, status=status)
@@ -109,7 +109,8 @@ def facts_of(version: Version) -> list[tuple[str, Any]]:
     return found
 
 
-def _preview(version: Version, start: int, limit: int) -> dict[str, Any]:
+def _preview(version: Version, start: int, limit: int, by: Actor) -> dict[str, Any]:
+    """Some rows of a registered dataset; showing those of a restricted one is an event as a download is."""
     if not version.is_registered:
         return {}
     columns = version.facts.get("columns", [])[:20]
@@ -117,6 +118,7 @@ def _preview(version: Version, start: int, limit: int) -> dict[str, Any]:
         (path, line, [row.get(column) for column in columns])
         for path, line, row in datasets.located_rows(version, start, limit)
     ]
+    actions.record_download(version=version, what={"first_row": start + 1, "rows": len(rows)}, by=by)
     return {"columns": columns, "rows": rows, "row_count": datasets.count(version), "first_row": start + 1}
 
 
@@ -124,13 +126,17 @@ def _preview(version: Version, start: int, limit: int) -> dict[str, Any]:
 @require_safe
 def version_rows(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
     """A dataset's rows, page by page."""
-    version = find(request, kind, team, name, number)
+    by, version = actor_of(request), find(request, kind, team, name, number)
     cursor = request.GET.get("cursor", "")
     start = Cursor.read(cursor, 1)[0] if cursor else 0
     if not isinstance(start, int) or start < 0:
         raise Invalid("cursor", "This is not a place in these rows.")
-    page = asset_page(version.asset, "versions", actor_of(request))
-    page |= {"version": version, "version_title": f"Version {version.number}", **_preview(version, start, PAGE_ROWS)}
+    page = asset_page(version.asset, "versions", by)
+    page |= {
+        "version": version,
+        "version_title": f"Version {version.number}",
+        **_preview(version, start, PAGE_ROWS, by),
+    }
     following = start + PAGE_ROWS
     page["next"] = Cursor.write([following]) if following < page.get("row_count", 0) else None
     return render(request, "registry/rows.html", page)
