@@ -16,7 +16,12 @@ TRANSITIONS: dict[ApprovalRequest.State, dict[ApprovalRequest.State, str]] = {
         State.EXPIRED: "time runs out",
         State.SUPERSEDED: "another request for the same alias or label is applied",
     },
-    State.APPROVED: {State.APPLIED: "the alias or label moves, in the same transaction as the last review"},
+    State.APPROVED: {
+        State.APPLIED: "the change is made: in the transaction of the last review, or later if it was asked for a time",
+        State.OPEN: "the policy is no longer satisfied when its time has come",
+        State.WITHDRAWN: "the requester withdraws",
+        State.SUPERSEDED: "another request for the same alias or label is applied",
+    },
     State.APPLIED: {},
     State.REJECTED: {},
     State.WITHDRAWN: {},
@@ -33,5 +38,5 @@ def advance(request: ApprovalRequest, to: ApprovalRequest.State) -> None:
             f"Request {request.pk} is {now.value}: it cannot become {to.value}.", link=f"/requests/{request.pk}"
         )
     request.state = to
-    request.closed_at = request.closed_at or timezone.now()
+    request.closed_at = None if to in (State.OPEN, State.APPROVED) else timezone.now()
     request.save(update_fields=["state", "closed_at"])

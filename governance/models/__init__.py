@@ -1,5 +1,6 @@
 from governance.models.evidence import Evidence
 from governance.models.policies import Policy, PolicyVersion
-from governance.models.requests import ApprovalRequest, Attestation, Review
+from governance.models.requests import ApprovalRequest, Attestation
+from governance.models.reviews import Delegation, Review
 
-__all__ = ["ApprovalRequest", "Attestation", "Evidence", "Policy", "PolicyVersion", "Review"]
+__all__ = ["ApprovalRequest", "Attestation", "Delegation", "Evidence", "Policy", "PolicyVersion", "Review"]

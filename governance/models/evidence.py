@@ -12,6 +12,10 @@ class Evidence(models.Model):
     class Kind(models.TextChoices):
         EVALUATION = "evaluation"
         CARD = "card"
+        SCAN = "scan"
+        LINEAGE = "lineage"
+        # Not about a version that is to be approved, but about what others were measured by: 'this is the newest now'.
+        DATASET = "dataset"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -19,8 +23,12 @@ class Evidence(models.Model):
     label = models.CharField(max_length=300)
     # Where it can be looked at on this site.
     link = models.CharField(max_length=300, blank=True)
-    # evaluation: {"metrics": {name: {"value", "lower", "upper", "n"}}, "dataset": {"label", "digest"}, "evaluation": id}
-    # card: {"complete": bool, "missing": [section]}
+    # evaluation: {"metrics": {name: {"value", "lower", "upper", "n", "version"}}, "dataset": {"label", "version", "digest"},
+    #              "evaluation": id}
+    # card: {"complete": bool, "missing": [section], "fields": {name: value}, "licence": SPDX id or ''}
+    # scan: {"verdict": "clean" | "unsafe", "findings": [{"path", "text"}], "scanner": name and version}
+    # lineage: {"complete": bool, "missing": [what], "sources": [label]}
+    # dataset: {"label", "version", "digest"}: a registered version; the newest row of a label is its newest version
     payload = models.JSONField()
     digest = models.CharField(max_length=80)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -63,7 +63,7 @@ def test_approval_of_one_digest_never_covers_another(approved: Version, cast: Si
 
 @pytest.mark.parametrize("state", ["open", "approved", "rejected", "withdrawn", "expired", "superseded"])
 def test_only_an_applied_approval_counts(version: Version, cast: SimpleNamespace, dana: Actor, state: str) -> None:
-    approve(version, cast, state=state, **({"closed_at": None} if state == "open" else {}))
+    approve(version, cast, state=state, **({"closed_at": None} if state in ("open", "approved") else {}))
     with pytest.raises(ApprovalRequired):
         create(version, dana)
 
