@@ -7,6 +7,7 @@ from accounts.models import Team
 from accounts.roles import Permission
 from evaluation.models import Evaluation
 from governance.ledger.models import AuditEvent
+from governance.ledger.reads import Filter, find
 from governance.models import ApprovalRequest
 from home import approvals
 from prompts.models import Prompt
@@ -97,7 +98,7 @@ def activity(actor: Actor, team: Team) -> list[AuditEvent] | None:
     """The last events of the team, for those who may read the ledger; None for others."""
     if not can(actor, Permission.LEDGER_VIEW, team):
         return None
-    return list(AuditEvent.objects.filter(team=team.name).order_by("-id")[: _SHOWN + 2])
+    return find(Filter(), teams=[team.name], limit=_SHOWN + 2).events
 
 
 def may(actor: Actor, team: Team) -> dict[str, bool]:

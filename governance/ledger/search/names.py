@@ -1,0 +1,58 @@
+"""Who and what a text names: a part of a name, an e-mail or a label, of now or of then."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from django.db.models import Q
+
+from governance.ledger.commits import Position
+from governance.ledger.search.models import SearchName
+from governance.ledger.search.postings import matches
+from governance.ledger.search.tail import tail
+from governance.ledger.search.terms import term, trigrams
+
+# A text that names more things than this narrows nothing: events are then read one after the other.
+MOST = 300
+
+
+def actors_named(text: str, since: Position) -> set[int | None] | None:
+    """Ids of the people and services whose name or e-mail holds the text (None among them: nobody in person, as when the
+    system acts); None when there are too many, or the text is too short, to say."""
+    known = _known(text, Q(subject__startswith="actor:"))
+    if known is None:
+        return None
+    keys = (subject.partition(":")[2] for subject in known)
+    found: set[int | None] = {int(key) if key else None for key in keys}
+    recent = Q(actor_name__icontains=text) | Q(actor_email__icontains=text)
+    found |= set(tail(since).filter(recent).values_list("actor_id", flat=True).distinct()[:MOST])
+    return found
+
+
+def things_named(text: str, since: Position) -> set[str] | None:
+    """Subjects, 'model:7', whose label holds the text; None as above."""
+    known = _known(text, ~Q(subject__startswith="actor:"))
+    if known is None:
+        return None
+    recent = tail(since).filter(target_label__icontains=text).values_list("target_kind", "target_id").distinct()
+    known |= {f"{kind}:{key}" for kind, key in recent[: MOST + 1]}
+    return known if len(known) <= MOST else None
+
+
+def _known(text: str, which: Q) -> set[str] | None:
+    lowered = text.lower()
+    letters = trigrams(lowered)
+    if not letters:
+        return None
+    last = SearchName.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    ids = list(islice(matches([[term("letters", three)] for three in letters], 1, last, ascending=False), 4 * MOST))
+    names = SearchName.objects.filter(which, id__in=ids, lowered__contains=lowered)
+    found = set(names.values_list("subject", flat=True))
+    return found if len(found) <= MOST and len(ids) < 4 * MOST else None
+
+
+def forget(subjects: Iterable[str], texts: Iterable[str]) -> int:
+    """Take away the names of these subjects and those that hold one of these texts (after an erasure); how many went."""
+    which = Q(subject__in=list(subjects))
+    for text in texts:
+        which |= Q(lowered__contains=text.lower())
+    return SearchName.objects.filter(which).delete()[0]
