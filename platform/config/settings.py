@@ -160,7 +160,11 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-deployments": {"task": "serving.tasks.reconcile", "schedule": 3.0, "options": {"expires": 10}},
     "resume-evaluations": {"task": "evaluation.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
     "close-lost-runs": {"task": "tuning.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
-    "index-ledger-events": {"task": "governance.ledger.tasks.index_events", "schedule": 5.0, "options": {"expires": 10}},
+    "index-ledger-events": {
+        "task": "governance.ledger.tasks.index_events",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 
