@@ -1,5 +1,7 @@
 """Putting files into a draft and taking them out."""
 
+from collections.abc import Mapping
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
@@ -108,7 +110,7 @@ def remove_file(*, version: Version, path: str, by: Actor) -> None:
     blobs.release_after_commit(sha256)
 
 
-def record_download(*, version: Version, what: dict[str, str | int], by: Actor) -> None:
+def record_download(*, version: Version, what: Mapping[str, str | int], by: Actor) -> None:
     """An event for bytes that are about to leave, `what` of the version they are (a path, a span of rows), where its
     asset is restricted. Doors call it after they looked whether the actor may see it, before the first byte is sent."""
     if not version.asset.restricted:

@@ -1,0 +1,160 @@
+"""Two teams with one of everything each, and everybody who might come by.
+
+Whatever a team's people wrote carries the team's word: where a stranger's page shows it, something leaked.
+"""
+
+import io
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from django.test import Client
+
+from accounts.access import Actor
+from accounts.actions import (
+    create_first_administrator,
+    create_key,
+    create_service_account,
+    create_team,
+    create_user,
+    grant_role,
+)
+from accounts.models import Team, User
+from accounts.roles import Role
+from evaluation.actions import create_evaluation
+from governance.actions import create_policy
+from governance.ledger.models import AuditEvent
+from prompts.actions import create_prompt, move_label
+from prompts.actions import create_version as create_prompt_version
+from registry import actions as registry
+from registry import internal
+from serving.actions import create_deployment, stop_deployment
+from tests.conftest import PASSWORD
+from tests.registry.conftest import model_files
+from tuning.actions import create_run
+
+OWN, OTHER = "acme", "rival"
+WORDS = {OWN: "sesame", OTHER: "quinoa"}
+ROWS = b'{"input": "a", "expected": "b"}\n'
+
+
+@dataclass
+class Caller:
+    """Somebody with both doors open: `page` has their session, `rest` their key. Roles are held in `team` alone."""
+
+    name: str
+    team: str | None
+    role: Role | None
+    user: User | None
+    page: Client
+    rest: Client
+    key_id: str = ""
+    site_admin: bool = False
+
+    def strange_words(self) -> list[str]:
+        """The words of teams that are none of this caller's business."""
+        return [] if self.site_admin else [word for team, word in WORDS.items() if team != self.team]
+
+
+@dataclass
+class World:
+    """`callers` by name ('own:viewer', 'other:admin', 'nobody', 'anonymous', 'root'); `own` and `other` hold the ids of
+    what there is in each team, under the names that the table of expectations uses."""
+
+    own: SimpleNamespace
+    other: SimpleNamespace
+    callers: dict[str, Caller] = field(default_factory=dict)
+
+
+def build() -> World:
+    root = create_first_administrator(email="root@example.com", password=PASSWORD, name="Root")
+    assert root is not None
+    by = Actor(root)
+    world = World(own=_team(OWN, by), other=_team(OTHER, by))
+    for side, things in (("own", world.own), ("other", world.other)):
+        for role, user in things.people.items():
+            world.callers[f"{side}:{role.value}"] = _caller(f"{side}:{role.value}", user, things.team.name, role)
+    nobody = create_user(email="nobody@example.com", name="Nobody", password=PASSWORD, by=by)
+    world.callers["nobody"] = _caller("nobody", nobody, None, None)
+    world.callers["root"] = _caller("root", root, None, Role.ADMIN)
+    world.callers["root"].site_admin = True
+    world.callers["anonymous"] = Caller("anonymous", None, None, None, Client(), Client())
+    return world
+
+
+def _caller(name: str, user: User, team: str | None, role: Role | None) -> Caller:
+    row, whole = create_key(name=f"key of {name}", by=Actor(user))
+    page = Client()
+    page.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return Caller(name, team, role, user, page, Client(headers={"authorization": f"Bearer {whole}"}), row.key_id)
+
+
+def _team(name: str, root: Actor) -> SimpleNamespace:
+    """A team, its people by role, and one of everything that they can make."""
+    word = WORDS[name]
+    team = create_team(name=name, title=f"Team {word}", by=root)
+    people: dict[Role, User] = {}
+    for role in Role:
+        email = f"{role.value}@{word}.test"
+        people[role] = create_user(email=email, name=f"{role.value.title()} {word}", password=PASSWORD, by=root)
+        grant_role(user=people[role], role=role, on=team, by=root)
+    return SimpleNamespace(team=team, people=people, word=word, **_things(team, people, word))
+
+
+def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
+    maker, admin, deployer = (Actor(people[role]) for role in (Role.CONTRIBUTOR, Role.ADMIN, Role.DEPLOYER))
+    model, versions = _asset(team, "model", "m", model_files(), word, maker)
+    dataset, datasets = _asset(team, "dataset", "d", {"a.jsonl": ROWS}, word, maker)
+    prompt = create_prompt(team=team, name="p", description=f"a prompt {word}", by=maker)
+    for text in ("Hi {{ x }}", "Hello {{ x }}"):
+        prompt_version = create_prompt_version(
+            prompt=prompt, type="text", template=text, message=f"said {word}", by=maker
+        )
+        prompt.refresh_from_db()
+    move_label(prompt=prompt, label="candidate", version=prompt_version, reason=word, by=maker)
+    policy = create_policy(
+        team=team, kind="model", pattern="*", stage="production", checks=[{"type": "card"}],
+        reviews={"count": 1, "role": "reviewer"}, by=admin,
+    )  # fmt: skip
+    request = registry.request_move(version=versions[0], slot="production", reason=f"please {word}", by=maker)
+    run = create_run(team=team, name=f"run-{word}", total_steps=10, by=maker)
+    deployments = {
+        key: create_deployment(team=team, name=key, version=versions[0], stage="development", by=deployer)
+        for key in ("dep", "halted")
+    }
+    stop_deployment(deployment=deployments["halted"], by=deployer)
+    evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
+    robot = create_service_account(name=f"robot-{word}", team=team, role=Role.VIEWER, by=admin)
+    robot_key, _ = create_key(name=f"robot key {word}", team=team, user=robot, by=admin)
+    event = AuditEvent.objects.filter(team=team.name, action="asset.created").order_by("id")[0]
+    return {
+        "model": model,
+        "prompt": prompt,
+        "version": versions[0],
+        "request": request,
+        "robot": robot,
+        "token": internal.sign(versions[0]),
+        "values": {
+            "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
+            "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
+            "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
+            "role": "viewer", "key_id": robot_key.key_id, "kind": "model", "key": str(model.pk),
+            "sha256": versions[0].files.get(path="config.json").blob_id,
+        },
+    }  # fmt: skip
+
+
+def _asset(team: Team, kind: str, name: str, files: dict[str, bytes], word: str, by: Actor) -> tuple[Any, list[Any]]:
+    """A model or dataset: version 1 registered and a candidate, 2 a draft with files, 3 registered."""
+    task = "text-generation" if kind == "model" else ""
+    asset = registry.create_asset(team=team, kind=kind, name=name, task=task, description=f"a {kind} {word}", by=by)
+    versions = []
+    for number in (1, 2, 3):
+        version = registry.create_version(asset=asset, message=f"made {word}", by=by)
+        extra = {"notes.txt": f"{number} of {word}".encode()}
+        for path, content in {**files, **extra}.items():
+            stream = io.BytesIO(content)
+            registry.add_file(version=version, path=path, stream=stream, expected_size=len(content), by=by)
+        versions.append(version if number == 2 else registry.register_version(version=version, by=by))
+    registry.move_alias(asset=asset, name="candidate", version=versions[0], reason=f"try {word}", by=by)
+    return asset, versions
