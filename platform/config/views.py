@@ -4,16 +4,19 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
 from accounts.errors import Forbidden, NotFound, Problem
 
 
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok", content_type="text/plain")
 
 
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when PostgreSQL and Redis answer, else 503 with what does not."""
     checks: dict[str, str] = {}
@@ -31,6 +34,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(checks, status=200 if set(checks.values()) == {"ok"} else 503)
 
 
+@require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api_docs.html")
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from accounts.authentication import actor_of
 from accounts.current import current_team
@@ -13,6 +14,7 @@ from home.search import LONG, SHORT, search
 
 
 @login_required
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     by = actor_of(request)
     team = current_team(request)
@@ -35,6 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_safe
 def search_everything(request: HttpRequest) -> HttpResponse:
     """A page, or (asked for JSON, by the palette) a few hits of each kind."""
     text = request.GET.get("q", "")

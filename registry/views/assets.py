@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import NotFound, Problem
+from accounts.errors import Forbidden, NotFound, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
@@ -192,6 +192,8 @@ def asset_settings(request: HttpRequest, kind: str, team: str, name: str) -> Htt
     if form.is_bound and form.is_valid():
         try:
             actions.update_asset(asset=asset, by=by, **form.cleaned_data)
+        except Forbidden:
+            raise
         except Problem as problem:
             add_problem(form, problem)
         else:

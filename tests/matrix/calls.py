@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
-from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from tests.matrix.journal import Journal, journal
 from tests.matrix.routes import Route
@@ -45,13 +46,13 @@ def call(route: Route, method: str, rule: Rule, caller: Caller, things: SimpleNa
     headers = {name: value.format(**values) for name, value in rule.headers.items()}
     if isinstance(rule.body, bytes):
         headers["content-length"] = str(len(rule.body))
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     with undone(), journal() as written:
         client.raise_request_exception = False
-        send = getattr(client, "generic")  # noqa: B009
-        response = send(method, address(route, rule, values), data, content_type=content_type, headers=headers)
+        where = address(route, rule, values)
+        response = client.generic(method, where, data, content_type=content_type, headers=headers)
         body = b"".join(response) if response.streaming else response.content
-    if route.is_rest is False and client is caller.page and "csrftoken" in client.cookies and caller.user is None:
-        client.cookies.clear()
+    client.cookies = SimpleCookie(cookies)  # signing out is undone too
     return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers.get("Location", ""), written)
 
 
@@ -86,6 +87,4 @@ def encoded(body: Any, values: dict[str, Any], *, as_json: bool) -> tuple[bytes,
         name: SimpleUploadedFile("new.txt", value) if isinstance(value, bytes) else value
         for name, value in filled(body or {}, values).items()
     }
-    client = Client()
-    content_type = "multipart/form-data; boundary=BoUnDaRyStRiNg"
-    return client._encode_data(fields, content_type), content_type
+    return encode_multipart(BOUNDARY, fields), MULTIPART_CONTENT

@@ -18,6 +18,8 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
 
     patch = pytest.MonkeyPatch()
     patch.setattr(settings, "STORAGE", tmp_path_factory.mktemp("matrix") / "storage")
+    # Each caller knocks at each of allauth's doors: more often than one address may in a minute.
+    patch.setattr(settings, "ACCOUNT_RATE_LIMITS", False)
     node = cluster.Node("n1", "127.0.0.1", cpus=8, gpus=0, memory_bytes=24 * 1024**3)
     patch.setattr(cluster, "resources", lambda **_: cluster.Resources([node]))
     with django_db_blocker.unblock():

@@ -12,7 +12,7 @@ _WRITES = re.compile(
     r'\b(INSERT INTO|DELETE FROM|(?<!FOR )(?<!FOR NO KEY )UPDATE(?=\s+"?\w+"?\s+(?:AS\s+\w+\s+)?SET))\s+"?(\w+)"?',
     re.IGNORECASE,
 )
-_SET = re.compile(r'SET\s+(.*?)(?:\s+WHERE\b|\s+FROM\b|\s+RETURNING\b|$)', re.IGNORECASE | re.DOTALL)
+_SET = re.compile(r"SET\s+(.*?)(?:\s+WHERE\b|\s+FROM\b|\s+RETURNING\b|$)", re.IGNORECASE | re.DOTALL)
 _COLUMN = re.compile(r'"(\w+)"\s*=')
 LEDGER = "ledger_auditevent"
 

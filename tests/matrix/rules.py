@@ -91,9 +91,8 @@ def verdict(rule: Rule, caller: Caller, *, rest: bool) -> str:
     if caller.role is None:
         return REFUSED if rule.kind == "anywhere" else UNSEEN
     allowed = ROLE_PERMISSIONS[Role(caller.role)]
-    if rule.kind == "object":
-        if caller.team != OWN or rule.see not in allowed:
-            return UNSEEN
+    if rule.kind == "object" and (caller.team != OWN or rule.see not in allowed):
+        return UNSEEN
     if rule.need not in allowed:
         return REFUSED
     return FOREIGN if rule.foreign and caller.team != OWN else IN

@@ -104,7 +104,7 @@ def _team(name: str, root: Actor) -> SimpleNamespace:
 def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     maker, admin, deployer = (Actor(people[role]) for role in (Role.CONTRIBUTOR, Role.ADMIN, Role.DEPLOYER))
     model, versions = _asset(team, "model", "m", model_files(), word, maker)
-    dataset, datasets = _asset(team, "dataset", "d", {"a.jsonl": ROWS}, word, maker)
+    _, datasets = _asset(team, "dataset", "d", {"a.jsonl": ROWS}, word, maker)
     prompt = create_prompt(team=team, name="p", description=f"a prompt {word}", by=maker)
     for text in ("Hi {{ x }}", "Hello {{ x }}"):
         prompt_version = create_prompt_version(

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts import actions
 from accounts.access import require_site_admin
@@ -18,6 +18,7 @@ from accounts.rest import keyset_page
 
 
 @login_required
+@require_safe
 def people(request: HttpRequest) -> HttpResponse:
     by = actor_of(request)
     require_site_admin(by)

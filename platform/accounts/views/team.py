@@ -8,7 +8,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts import actions, members
 from accounts.access import can, get_team, require
@@ -53,6 +53,7 @@ def show(
 
 
 @login_required
+@require_safe
 def team_detail(request: HttpRequest) -> HttpResponse:
     team = current_team(request)
     if team is None:
