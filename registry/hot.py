@@ -18,8 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import keys
+from accounts.grant_sql import GRANTS, covers, gives
 from accounts.models import NAME_PATTERN
-from accounts.roles import SCOPE_PERMISSIONS, Permission, roles_with
+from accounts.roles import SCOPE_PERMISSIONS, Permission
 from registry.representations import alias_fields, etag_of, version_fields
 
 _NAME = NAME_PATTERN.strip("^$")
@@ -29,7 +30,6 @@ _ADDRESS = re.compile(
 # The last use of a key is written by the ordinary door, at most once a minute: a stale one sends the request there.
 _LAST_USE_STEP = timedelta(minutes=1)
 _SCOPES = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
-_ROLES = roles_with(Permission.ASSET_VIEW)
 
 _SELECT = """
 SELECT k.secret_sha256, k.last_used_at, v.number, v.state, v.digest, v.message, v.size, v.facts, v.source_run_id,
@@ -43,19 +43,21 @@ JOIN accounts_user c ON c.id = v.created_by_id
 LEFT JOIN accounts_user r ON r.id = v.registered_by_id
 WHERE k.key_id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
   AND (cardinality(k.scopes) = 0 OR k.scopes && %(scopes)s::varchar[])
-  AND (u.is_superuser
-    OR EXISTS (SELECT 1 FROM accounts_teamuserobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-               WHERE g.user_id = u.id AND g.content_object_id = t.id AND p.codename = ANY(%(roles)s))
-    OR EXISTS (SELECT 1 FROM guardian_userobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-               JOIN django_content_type y ON y.id = g.content_type_id AND y.app_label = 'registry' AND y.model = 'asset'
-               WHERE g.user_id = u.id AND g.object_pk = a.id::text AND p.codename = ANY(%(roles)s)))
+  AND (u.is_superuser OR EXISTS (SELECT 1 FROM {grants} WHERE g.user_id = u.id AND g.team_id = t.id AND {gives} AND {covers}))
 """
+_GRANTED = {
+    "grants": GRANTS,
+    "gives": gives(Permission.ASSET_VIEW),
+    "covers": covers(app="registry", model="asset", kind="a.kind", row="a"),
+}
 _BY_ALIAS = _SELECT.format(
+    **_GRANTED,
     alias_columns="l.updated_at, b.email",
     alias_joins="JOIN registry_alias l ON l.asset_id = a.id AND l.name = %(alias)s\n"
     "JOIN accounts_user b ON b.id = l.updated_by_id\nJOIN registry_version v ON v.id = l.version_id",
 )
 _BY_NUMBER = _SELECT.format(
+    **_GRANTED,
     alias_columns="NULL::timestamptz, NULL::text",
     alias_joins="JOIN registry_version v ON v.asset_id = a.id AND v.number = %(number)s",
 )
@@ -82,7 +84,6 @@ def answer(request: HttpRequest) -> HttpResponse | None:
             "name": name,
             "key_id": key[0],
             "scopes": _SCOPES,
-            "roles": _ROLES,
             **({"alias": alias} if alias else {"number": int(number)}),
         },
     )

@@ -92,7 +92,7 @@ def lock(request_id: int) -> ApprovalRequest:
 
 def check_may_decide(request: ApprovalRequest, *, by: Actor, on: InTeam) -> None:
     """Raise, with the reason, when this person may not approve or reject this request. `on` is the asset it is about."""
-    require(by, Permission.REQUEST_REVIEW, on)
+    require(by, Permission.REQUEST_REVIEW, on, stage=request.stage)
     if by.user is None or by.user.kind != User.Kind.PERSON:
         raise Forbidden(
             "A service account does not review: an approval is a person's word.",
@@ -109,7 +109,7 @@ def check_may_decide(request: ApprovalRequest, *, by: Actor, on: InTeam) -> None
             permission=Permission.REQUEST_REVIEW.value,
         )
     role = policies.evaluate(request).rules.reviews.role
-    if role not in roles_on(by, on):
+    if role.value not in roles_on(by, on, stage=request.stage):
         raise Forbidden(f"The policy asks for a {role.value}.", permission=Permission.REQUEST_REVIEW.value)
     if request.state != State.OPEN:
         raise Conflict(
@@ -159,8 +159,8 @@ def seal(request: ApprovalRequest, judged: policies.Verdict) -> str:
 def _comment(request: ApprovalRequest, *, comment: str, by: Actor, on: InTeam) -> ApprovalRequest:
     if by.user is None:
         raise Forbidden("Sign in to comment.")
-    if not can(by, Permission.REQUEST_CREATE, on):
-        require(by, Permission.REQUEST_REVIEW, on)
+    if not can(by, Permission.REQUEST_CREATE, on, stage=request.stage):
+        require(by, Permission.REQUEST_REVIEW, on, stage=request.stage)
     if not comment.strip():
         raise Invalid("comment", "Write something.")
     _keep(request, verdict=Review.Verdict.COMMENT, comment=comment, by=by, on=on, judged=policies.evaluate(request))
@@ -178,7 +178,7 @@ def _keep(
                 reviewer=by.user,
                 verdict=verdict,
                 comment=comment.strip(),
-                roles=sorted(role.value for role in roles_on(by, on)),
+                roles=sorted(roles_on(by, on, stage=request.stage)),
                 digest=request.digest,
                 policy_version=judged.policy_version,
                 evidence_digests=judged.evidence_digests,

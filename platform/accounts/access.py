@@ -1,16 +1,30 @@
 """The one way to ask 'may this actor do this to that': used by pages, REST, tasks and (as SQL) the gateway."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from django.db.models import Model, Q
-from guardian.models import UserObjectPermission
 
 from accounts.errors import Forbidden, NotFound
-from accounts.models import ApiKey, Team, TeamUserObjectPermission, User
-from accounts.roles import ALL_ROLE_CODENAMES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission, Role, Scope
+from accounts.held import Held, Holdings, Planned, holdings_of
+from accounts.models import ApiKey, Team, User
+from accounts.prefixes import names_filter
+from accounts.roles import (
+    ANY_STAGE,
+    ROLE_PERMISSIONS,
+    SCOPE_PERMISSIONS,
+    SITE_PERMISSIONS,
+    Permission,
+    Role,
+    Scope,
+)
+
+__all__ = [
+    "ANY_STAGE", "SYSTEM", "Actor", "InTeam", "Planned", "can", "get_team", "lent", "require", "require_anywhere",
+    "require_site_admin", "require_stage_permission", "roles_on", "team_ids", "visible", "visible_teams",
+]  # fmt: skip
+PRODUCTION = "production"
 
 
 class InTeam(Protocol):
@@ -22,14 +36,14 @@ class InTeam(Protocol):
 
 @dataclass(eq=False)
 class Actor:
-    """Who acts, and by which door. `user` None is anonymous; roles are read once per actor, so make one per request."""
+    """Who acts, and by which door. `user` None is anonymous; grants are read once per actor, so make one per request."""
 
     user: User | None
     key: ApiKey | None = None
     via: str = "ui"
     address: str = ""
     request_id: str = ""
-    _object_roles: dict[type[Model], dict[str, set[Role]]] = field(default_factory=dict, repr=False)
+    _lent: dict[tuple[type[Model], Permission, str], Q | None] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -51,35 +65,18 @@ class Actor:
         )
 
     @cached_property
-    def team_roles(self) -> dict[int, set[Role]]:
-        """Roles by team id; with a key of one team, that team's only."""
-        if not self.user or not self.user.is_active:
-            return {}
-        rows = TeamUserObjectPermission.objects.filter(user_id=self.user.pk)
-        if self.key and self.key.team_id:
-            rows = rows.filter(content_object_id=self.key.team_id)
-        roles: dict[int, set[Role]] = {}
-        for team_id, codename in rows.values_list("content_object_id", "permission__codename"):
-            if codename in ALL_ROLE_CODENAMES:
-                roles.setdefault(team_id, set()).add(ALL_ROLE_CODENAMES[codename])
-        return roles
+    def holdings(self) -> Holdings:
+        """What this actor holds; with a key of one team, in that team only."""
+        return holdings_of(self.user, self.key)
 
-    def object_roles(self, model: type[Model]) -> dict[str, set[Role]]:
-        """Roles granted on single objects of this kind, by the object's key as text."""
-        if not self.user or not self.user.is_active:
-            return {}
-        if model not in self._object_roles:
-            rows = UserObjectPermission.objects.filter(
-                user_id=self.user.pk,
-                content_type__app_label=model._meta.app_label,
-                content_type__model=model._meta.model_name,
-            )
-            roles: dict[str, set[Role]] = {}
-            for key, codename in rows.values_list("object_pk", "permission__codename"):
-                if codename in ALL_ROLE_CODENAMES:
-                    roles.setdefault(key, set()).add(ALL_ROLE_CODENAMES[codename])
-            self._object_roles[model] = roles
-        return self._object_roles[model]
+    def administers_site_over(self, team_id: int) -> bool:
+        """Is this a site administrator, whose key (if any) reaches the team?"""
+        return bool(
+            self.user
+            and self.user.is_active
+            and self.user.is_superuser
+            and (not self.key or self.key.team_id in (None, team_id))
+        )
 
     def in_scope(self, permission: Permission) -> bool:
         if not self.key or not self.key.scopes:
@@ -90,41 +87,58 @@ class Actor:
 SYSTEM = Actor(user=None, via="task")
 
 
-def roles_on(actor: Actor, obj: InTeam) -> set[Role]:
-    """The actor's roles on a team or an asset, those of its team included."""
-    roles = set(actor.team_roles.get(obj.team_id, set()))
-    if (
-        isinstance(obj, Model)
-        and not isinstance(obj, Team)
-        and (not actor.key or actor.key.team_id in (None, obj.team_id))
-    ):
-        roles |= actor.object_roles(type(obj)).get(str(obj.pk), set())
-    if (
-        actor.user
-        and actor.user.is_active
-        and actor.user.is_superuser
-        and (not actor.key or actor.key.team_id in (None, obj.team_id))
-    ):
-        roles.add(Role.ADMIN)
+def _covering(actor: Actor, obj: InTeam) -> list[Held]:
+    if actor.key and actor.key.team_id not in (None, obj.team_id):
+        return []
+    return actor.holdings.covering(obj, obj.team_id)
+
+
+def _stage(obj: InTeam, stage: str) -> str:
+    """The stage of an act: the one that is named, else the one that the thing itself is in (a deployment)."""
+    return stage or str(getattr(obj, "stage", "") or "")
+
+
+def roles_on(actor: Actor, obj: InTeam, *, stage: str = "") -> set[str]:
+    """The slugs of the actor's roles on a team or an asset, those of its team and of its name's prefixes included. Roles that
+    are limited to a stage count at that stage alone."""
+    stage = _stage(obj, stage)
+    roles = {held.role for held in _covering(actor, obj) if held.holds_at(stage)}
+    if actor.administers_site_over(obj.team_id):
+        roles.add(Role.ADMIN.value)
     return roles
 
 
-def can(actor: Actor, permission: Permission, obj: InTeam) -> bool:
-    """May this actor do this to that team or asset?"""
+def can(actor: Actor, permission: Permission, obj: InTeam, *, stage: str = "") -> bool:
+    """May this actor do this to that team or asset, at this stage ('' : at none; ANY_STAGE: at one or other)?"""
     if not actor.in_scope(permission):
         return False
-    return any(permission in ROLE_PERMISSIONS[role] for role in roles_on(actor, obj))
+    if permission in SITE_PERMISSIONS:
+        return actor.is_site_admin
+    if actor.administers_site_over(obj.team_id) and permission in ROLE_PERMISSIONS[Role.ADMIN]:
+        return True
+    stage = _stage(obj, stage)
+    return any(held.gives(permission, stage) for held in _covering(actor, obj))
 
 
-def require(actor: Actor, permission: Permission, obj: InTeam) -> None:
+def require(actor: Actor, permission: Permission, obj: InTeam, *, stage: str = "") -> None:
     """Raise Forbidden, naming the missing permission."""
-    if not can(actor, permission, obj):
-        scoped = "" if actor.in_scope(permission) else " and this key's scopes leave it out"
-        raise Forbidden(
-            f"This needs the permission {permission.value}, which you don't have here{scoped}. "
-            "Ask an administrator of the team for a role that includes it.",
-            permission=permission.value,
-        )
+    if can(actor, permission, obj, stage=stage):
+        return
+    scoped = "" if actor.in_scope(permission) else " and this key's scopes leave it out"
+    at = _stage(obj, stage)
+    there = f"for {at} here" if at and at != ANY_STAGE else "here"
+    raise Forbidden(
+        f"This needs the permission {permission.value}, which you don't have {there}{scoped}. "
+        "Ask an administrator of the team for a role that includes it.",
+        permission=permission.value,
+        on=obj,
+    )
+
+
+def require_stage_permission(actor: Actor, stage: str, obj: InTeam) -> None:
+    """Asked wherever production is asked for, applied or deployed to, beside the permission for the act itself."""
+    if stage == PRODUCTION:
+        require(actor, Permission.PRODUCTION_SET, obj, stage=stage)
 
 
 def require_site_admin(actor: Actor) -> None:
@@ -133,11 +147,19 @@ def require_site_admin(actor: Actor) -> None:
 
 
 def visible(
-    actor: Actor, permission: Permission, model: type[Model], *, team_field: str = "team_id", own: bool = True
+    actor: Actor,
+    permission: Permission,
+    model: type[Model],
+    *,
+    team_field: str = "team_id",
+    own: bool = True,
+    stage_field: str = "",
 ) -> Q:
-    """A filter for lists: the rows of `model` on which the actor has the permission. Costs no query per row: the ids come from the actor's own grants, which are read once.
+    """A filter for lists: the rows of `model` on which the actor has the permission. Costs no query per row: the ids come from
+    the actor's own grants, which are read once.
 
-    `own`: whether single objects of this model may carry grants themselves.
+    `own`: whether single objects of this model may carry grants themselves. `stage_field`: the column that holds the stage of a
+    row, against which grants limited to a stage are held.
     """
     nothing = Q(pk__in=[])
     if not actor.in_scope(permission) or not actor.user or not actor.user.is_active:
@@ -146,32 +168,70 @@ def visible(
         return Q(**{team_field: actor.key.team_id}) if actor.key and actor.key.team_id else Q()
     teams = team_ids(actor, permission)
     found = Q(**{f"{team_field}__in": teams}) if teams else nothing
+    if stage_field:
+        for stage in _stages_held(actor):
+            more = [team for team in team_ids(actor, permission, stage=stage) if team not in teams]
+            if more:
+                found |= Q(**{f"{team_field}__in": more, stage_field: stage})
     if own:
-        keys = [int(key) for key, roles in actor.object_roles(model).items() if _any_allows(roles, permission)]
-        if keys:
-            shared = Q(pk__in=keys)
+        shared = lent(actor, permission, model)
+        if shared is not None:
             found |= shared & Q(**{team_field: actor.key.team_id}) if actor.key and actor.key.team_id else shared
     return found
 
 
-def team_ids(actor: Actor, permission: Permission) -> list[int]:
+def _stages_held(actor: Actor) -> list[str]:
+    return sorted({held.stage for held in actor.holdings.everything() if held.stage})
+
+
+def lent(actor: Actor, permission: Permission, model: type[Model], *, stage: str = "") -> Q | None:
+    """A filter on `model` (assets, prompts, deployments): those on which the actor has the permission by a grant on the single
+    one or on a prefix of its name. None where there is no such grant. At most one query, whatever their number."""
+    if not actor.in_scope(permission) or not actor.user or not actor.user.is_active:
+        return None
+    key = (model, permission, stage)
+    if key not in actor._lent:
+        label = str(model._meta.model_name)
+        single = {
+            int(pk)
+            for (kind, pk), grants in actor.holdings.objects.items()
+            if kind == label and any(held.gives(permission, stage) for held in grants)
+        }
+        wide = set(team_ids(actor, permission, stage=stage))
+        prefixes = {
+            (team, held.kind, held.prefix)
+            for team, grants in actor.holdings.prefixes.items()
+            if team not in wide
+            for held in grants
+            if held.gives(permission, stage)
+        }
+        actor._lent[key] = names_filter(model, prefixes, single)
+    return actor._lent[key]
+
+
+def team_ids(actor: Actor, permission: Permission, *, stage: str = "") -> list[int]:
     """The teams on which the actor's own grants include the permission (a site administrator has more: use `visible`)."""
-    return [team_id for team_id, roles in actor.team_roles.items() if _any_allows(roles, permission)]
+    return [
+        team_id
+        for team_id, grants in actor.holdings.teams.items()
+        if any(held.gives(permission, stage) for held in grants)
+    ]
 
 
 def require_anywhere(actor: Actor, permission: Permission, *models: type[Model]) -> None:
-    """Raise Forbidden for somebody who has the permission on no team and on no single object of these models: they need
+    """Raise Forbidden for somebody who has the permission on no team and on no asset of these models, at no stage: they need
     no form for it."""
-    own = any(_any_allows(roles, permission) for model in models for roles in actor.object_roles(model).values())
-    if not (actor.in_scope(permission) and (actor.is_site_admin or team_ids(actor, permission) or own)):
+    labels = {str(model._meta.model_name) for model in models}
+    own = any(
+        held.gives(permission, ANY_STAGE)
+        for held in actor.holdings.everything()
+        if held.model == "team" or held.model in labels
+    )
+    if not (actor.in_scope(permission) and (actor.is_site_admin or own)):
         raise Forbidden(
             f"This needs the permission {permission.value}, which none of your roles includes.",
             permission=permission.value,
         )
-
-
-def _any_allows(roles: Iterable[Role], permission: Permission) -> bool:
-    return any(permission in ROLE_PERMISSIONS[role] for role in roles)
 
 
 def visible_teams(actor: Actor) -> Q:

@@ -7,7 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import actions, members
-from accounts.access import Actor, get_team, require, roles_on, visible_teams
+from accounts.access import ANY_STAGE, Actor, get_team, require, roles_on, visible_teams
+from accounts.actions.grants import roles_for
 from accounts.errors import Invalid, NotFound
 from accounts.models import Team, User
 from accounts.rest import ApiView, page_response
@@ -40,6 +41,12 @@ def find_person(email: str, field: str) -> User:
     return user
 
 
+def check_role(team: Team, role: str) -> None:
+    """Raise NotFound for what is no role of the team, archived ones included."""
+    if role not in set(Role) and not team.custom_roles.filter(slug=role).exists():
+        raise NotFound(f"There is no role '{role}'. The roles are {', '.join(roles_for(team))}.")
+
+
 class MeView(ApiView):
     @extend_schema(operation_id="me", tags=["Me"], responses=MeSerializer)
     def get(self, request: Request) -> Response:
@@ -48,7 +55,8 @@ class MeView(ApiView):
         assert user is not None  # the view asks for authentication
         teams = Team.objects.filter(visible_teams(self.by)).order_by("name")
         user.teams = [  # type: ignore[attr-defined]
-            {"name": team.name, "title": team.title, "roles": sorted(roles_on(self.by, team))} for team in teams
+            {"name": team.name, "title": team.title, "roles": sorted(roles_on(self.by, team, stage=ANY_STAGE))}
+            for team in teams
         ]
         user.key = self.by.key  # type: ignore[attr-defined]
         return Response(MeSerializer(user).data)
@@ -137,7 +145,7 @@ class MemberListView(ApiView):
         data = self.read(MemberCreateSerializer)
         require(self.by, Permission.TEAM_MANAGE, found)
         user = find_person(data["person"], "person")
-        new = actions.grant_role(user=user, role=Role(data["role"]), on=found, by=self.by)
+        new = actions.grant_role(user=user, role=data["role"], on=found, by=self.by)
         member = members.get_member(found, user.email)
         return Response(MemberSerializer(member).data, status=201 if new else 200)
 
@@ -148,9 +156,8 @@ class MemberView(ApiView):
         """Take a role away. Needs team.manage."""
         found = get_team(self.by, team)
         require(self.by, Permission.TEAM_MANAGE, found)
-        if role not in set(Role):
-            raise NotFound(f"There is no role '{role}'. The roles are {', '.join(Role)}.")
-        actions.revoke_role(user=members.get_member(found, email), role=Role(role), on=found, by=self.by)
+        check_role(found, role)
+        actions.revoke_role(user=members.get_member(found, email), role=role, on=found, by=self.by)
         return Response(status=204)
 
 
@@ -165,7 +172,7 @@ class ServiceAccountListView(ApiView):
         """Make a service account: it has keys and no password. Needs team.manage."""
         found = get_team(self.by, team)
         data = self.read(ServiceAccountCreateSerializer)
-        user = actions.create_service_account(name=data["name"], team=found, role=Role(data["role"]), by=self.by)
+        user = actions.create_service_account(name=data["name"], team=found, role=data["role"], by=self.by)
         return Response(MemberSerializer(members.get_member(found, user.email)).data, status=201)
 
 

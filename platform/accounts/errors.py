@@ -43,9 +43,10 @@ class Forbidden(Problem):
     code = "permission_denied"
     title = "Permission denied"
 
-    def __init__(self, detail: str, *, permission: str = "") -> None:
+    def __init__(self, detail: str, *, permission: str = "", on: object = None) -> None:
         super().__init__(detail)
         self.permission = permission
+        self.on = on  # what it was refused on, for the ledger
 
 
 class NotFound(Problem):

@@ -5,31 +5,44 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.access import Actor, team_ids
 from accounts.errors import NotFound
-from accounts.models import ApiKey, Team, TeamUserObjectPermission, User
-from accounts.roles import ALL_ROLE_CODENAMES, Permission, Role
+from accounts.models import ApiKey, Grant, Team, User
+from accounts.models.grants import GrantQuerySet
+from accounts.roles import Permission, Role
 
 
 def members(team: Team) -> QuerySet[User]:
-    """Everybody with a role on the team; `roles_of` reads their roles out of the same query."""
-    grants = TeamUserObjectPermission.objects.filter(user_id=OuterRef("pk"), content_object=team)
-    return User.objects.filter(Exists(grants)).annotate(
-        role_codenames=ArraySubquery(grants.values("permission__codename"))
+    """Everybody with a role in the team, be it on one asset of it; `roles_of` reads their roles on the whole team out of the
+    same query."""
+    grants = Grant.objects.filter(user_id=OuterRef("pk"), team=team).live().order_by()
+    return User.objects.filter(Exists(grants)).annotate(role_slugs=ArraySubquery(_team_wide(grants).values("role")))
+
+
+def _team_wide(grants: GrantQuerySet) -> GrantQuerySet:
+    """Of these, the live ones on whole teams, at every stage."""
+    return grants.live().filter(content_type__app_label="accounts", content_type__model="team", prefix="", stage="")
+
+
+def grants_in(team: Team, user: User | None = None) -> GrantQuerySet:
+    """Every live grant in a team: on it, on prefixes of its names and on its assets."""
+    rows: GrantQuerySet = Grant.objects.filter(team=team).live()
+    if user is not None:
+        rows = rows.filter(user=user)
+    return rows.select_related("user", "team", "granted_by", "content_type", "custom_role").prefetch_related(
+        "content_object"
     )
 
 
-def roles_of(member: User) -> list[Role]:
-    """The roles of a row of `members`, in the order of the table of roles."""
-    held = {ALL_ROLE_CODENAMES[name] for name in member.role_codenames if name in ALL_ROLE_CODENAMES}  # type: ignore[attr-defined]
-    return [role for role in Role if role in held]
+def roles_of(member: User) -> list[str]:
+    """The roles of a row of `members`: the built-in ones in the order of their table, then the team's own."""
+    held = set(member.role_slugs)  # type: ignore[attr-defined]
+    return [role.value for role in Role if role in held] + sorted(held - set(Role))
 
 
 def known_people(actor: Actor) -> QuerySet[User]:
     """Whom the actor may know of: oneself and everybody in one's teams; a site administrator knows all."""
     if actor.is_site_admin:
         return User.objects.all()
-    shared = TeamUserObjectPermission.objects.filter(
-        user_id=OuterRef("pk"), content_object_id__in=team_ids(actor, Permission.TEAM_VIEW)
-    )
+    shared = Grant.objects.filter(user_id=OuterRef("pk"), team_id__in=team_ids(actor, Permission.TEAM_VIEW)).live()
     return User.objects.filter(Q(pk=actor.id) | Exists(shared))
 
 

@@ -8,6 +8,8 @@ from accounts.members import roles_of
 from accounts.models import NAME_HELP, ApiKey, Team, User
 from accounts.roles import Role, Scope
 
+ROLE_HELP = f"A built-in role ({', '.join(Role)}) or one of the team's own."
+
 
 class TeamCreateSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=96, help_text=NAME_HELP)
@@ -40,7 +42,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 
 class MemberCreateSerializer(serializers.Serializer[Any]):
     person = serializers.CharField(max_length=254, help_text="E-mail of the person or service account.")
-    role = serializers.ChoiceField(choices=list(Role))
+    role = serializers.CharField(max_length=48, help_text=ROLE_HELP)
 
 
 class MemberSerializer(serializers.ModelSerializer[User]):
@@ -53,12 +55,12 @@ class MemberSerializer(serializers.ModelSerializer[User]):
         fields = ["email", "name", "kind", "roles"]
 
     def get_roles(self, member: User) -> list[str]:
-        return [role.value for role in roles_of(member)]
+        return roles_of(member)
 
 
 class ServiceAccountCreateSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=96, help_text=NAME_HELP)
-    role = serializers.ChoiceField(choices=list(Role), default=Role.CONTRIBUTOR)
+    role = serializers.CharField(max_length=48, default=Role.CONTRIBUTOR.value, help_text=ROLE_HELP)
 
 
 class KeyCreateSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -13,8 +13,9 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from accounts.grant_sql import GRANTS, covers, gives
 from accounts.key_format import from_header, hash_secret, split_key
-from accounts.roles import ALL_ROLE_CODENAMES, ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission, Role, Scope, roles_with
+from accounts.roles import SCOPE_PERMISSIONS, Permission, Scope
 from gateway.errors import ApiError, no_such_model, not_permitted, wrong_key
 
 log = logging.getLogger(__name__)
@@ -33,23 +34,28 @@ _KEY = """
     WHERE k.key_id = %(key_id)s
 """
 
-# The key, and beside it the deployment of this name with the caller's roles on it, on its team's included.
+
+def _granted(permission: Permission, row: str) -> str:
+    """A query that finds something where the key's person has the permission on the deployment `row`."""
+    there = covers(app="serving", model="deployment", kind="'deployment'", row=row)
+    return (
+        f"SELECT 1 FROM {GRANTS} WHERE g.user_id = key.user_id AND g.team_id = {row}.team_id "  # noqa: S608  constants
+        f"AND {gives(permission, stage=f'{row}.stage')} AND {there}"
+    )
+
+
+# The key, and beside it the deployment of this name, and whether the caller sees and may invoke it.
 _CALL = f"""
 WITH key AS ({_KEY}), found AS (
-    SELECT d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
+    SELECT d.id, d.stage, d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
            extract(epoch FROM d.created_at)::bigint AS created
     FROM key, serving_deployment d JOIN accounts_team t ON t.id = d.team_id
     WHERE d.name = %(name)s AND d.purpose = 'serving' AND t.name = COALESCE(%(team)s::text, key.key_team_name)
       AND (key.key_team IS NULL OR key.key_team = d.team_id)
 )
-SELECT key.*, found.*, ARRAY(
-    SELECT p.codename FROM accounts_teamuserobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-    WHERE g.user_id = key.user_id AND g.content_object_id = found.team_id
-    UNION ALL
-    SELECT p.codename FROM guardian_userobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-    JOIN django_content_type c ON c.id = g.content_type_id AND c.app_label = 'serving' AND c.model = 'deployment'
-    WHERE g.user_id = key.user_id AND g.object_pk = found.deployment::text
-) AS roles
+SELECT key.*, found.*,
+    key.is_superuser OR EXISTS ({_granted(Permission.DEPLOYMENT_VIEW, "found")}) AS sees,
+    key.is_superuser OR EXISTS ({_granted(Permission.MODEL_INVOKE, "found")}) AS invokes
 FROM key LEFT JOIN found ON true
 """  # noqa: S608  # of this file's own constants
 
@@ -61,16 +67,7 @@ FROM key LEFT JOIN LATERAL (
     SELECT d.name, t.name AS team, extract(epoch FROM d.created_at)::bigint AS created
     FROM serving_deployment d JOIN accounts_team t ON t.id = d.team_id
     WHERE d.purpose = 'serving' AND d.endpoint <> '' AND (key.key_team IS NULL OR key.key_team = d.team_id) AND (
-        key.is_superuser
-        OR d.team_id IN (
-            SELECT g.content_object_id FROM accounts_teamuserobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-            WHERE g.user_id = key.user_id AND p.codename = ANY(%(invokers)s)
-        )
-        OR d.id::text IN (
-            SELECT g.object_pk FROM guardian_userobjectpermission g JOIN auth_permission p ON p.id = g.permission_id
-            JOIN django_content_type c ON c.id = g.content_type_id AND c.app_label = 'serving' AND c.model = 'deployment'
-            WHERE g.user_id = key.user_id AND p.codename = ANY(%(invokers)s)
-        )
+        key.is_superuser OR EXISTS ({_granted(Permission.MODEL_INVOKE, "d")})
     )
     ORDER BY t.name, d.name LIMIT 1000
 ) d ON true
@@ -146,13 +143,10 @@ class Access:
         if row["deployment"] is None:
             whole = parts is not None and team is None and row["key_team"] is None
             raise no_such_model(model, " Write it as team/name: this key is of no one team." if whole else "")
-        roles = {ALL_ROLE_CODENAMES[code] for code in row["roles"] if code in ALL_ROLE_CODENAMES}
-        if row["is_superuser"]:
-            roles.add(Role.ADMIN)
-        if not _allows(roles, Permission.DEPLOYMENT_VIEW):
+        if not row["sees"]:
             raise no_such_model(model)
         _require_scope(row)
-        if not _allows(roles, Permission.MODEL_INVOKE):
+        if not row["invokes"]:
             raise not_permitted(
                 Permission.MODEL_INVOKE,
                 f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team",
@@ -163,7 +157,7 @@ class Access:
 
     async def targets(self, authorization: str) -> list[Target]:
         """All that answers and that this caller may invoke."""
-        rows = await self._with_key(authorization, _LIST, {"invokers": roles_with(Permission.MODEL_INVOKE)})
+        rows = await self._with_key(authorization, _LIST, {})
         _require_scope(rows[0])
         return [Target(row["team"], row["name"], row["created"], "") for row in rows if row["name"] is not None]
 
@@ -219,10 +213,6 @@ def look_at(authorization: str) -> tuple[str, str]:
     if split is None or "\0" in split[0]:
         raise wrong_key()
     return split
-
-
-def _allows(roles: Iterable[Role], permission: Permission) -> bool:
-    return any(permission in ROLE_PERMISSIONS[role] for role in roles)
 
 
 def _require_scope(key: Row) -> None:

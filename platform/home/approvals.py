@@ -7,9 +7,9 @@ import prompts.actions
 import prompts.reads
 import registry.actions
 import registry.reads
-from accounts.access import Actor, InTeam, can, visible
+from accounts.access import Actor, InTeam, can, lent, visible
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
-from accounts.roles import ROLE_PERMISSIONS, Permission
+from accounts.roles import STAGES, Permission
 from governance import actions
 from governance.models import ApprovalRequest, Review
 from prompts.models import Prompt
@@ -20,18 +20,16 @@ OWNERS: dict[str, type[Asset] | type[Prompt]] = {"model": Asset, "dataset": Asse
 
 def _about(actor: Actor, permission: Permission, *, single: bool = True) -> Q:
     """A filter: requests about assets on which the actor has the permission, by team or (single) on the asset itself."""
-    rows = visible(actor, permission, ApprovalRequest, own=False)
+    rows = visible(actor, permission, ApprovalRequest, own=False, stage_field="stage")
     if not rows or not single or not actor.in_scope(permission):  # an empty filter lets a site administrator see all
         return rows
     for kinds, model in ((("model", "dataset"), Asset), (("prompt",), Prompt)):
-        granted = [
-            int(key)
-            for key, roles in actor.object_roles(model).items()
-            if any(permission in ROLE_PERMISSIONS[role] for role in roles)
-        ]
-        own = Q(kind__in=kinds, asset_id__in=granted)
-        if granted:
-            rows |= own & Q(team_id=actor.key.team_id) if actor.key and actor.key.team_id else own
+        for stage in ("", *STAGES):
+            granted = lent(actor, permission, model, stage=stage)
+            if granted is not None and (not stage or granted != lent(actor, permission, model)):
+                own = Q(kind__in=kinds, asset_id__in=model._default_manager.filter(granted).order_by().values("pk"))
+                own &= Q(stage=stage) if stage else Q()
+                rows |= own & Q(team_id=actor.key.team_id) if actor.key and actor.key.team_id else own
     return rows
 
 

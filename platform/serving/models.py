@@ -103,7 +103,13 @@ class Deployment(models.Model):
                 name="only_what_runs_has_an_endpoint",
             ),
         ]
-        indexes = [models.Index(fields=["team", "purpose", "-id"], name="deployment_by_team")]
+        indexes = [
+            models.Index(fields=["team", "purpose", "-id"], name="deployment_by_team"),
+            # Grants on a prefix of names find their rows by it (accounts.prefixes).
+            models.Index(
+                fields=["team", "name"], name="deployment_by_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.team.name}/{self.name}"

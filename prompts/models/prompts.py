@@ -35,6 +35,10 @@ class Prompt(models.Model):
         indexes = [
             models.Index(fields=["team", "-updated_at", "-id"], name="prompt_by_team_and_update"),
             models.Index(fields=["-updated_at", "-id"], name="prompt_by_update"),
+            # Grants on a prefix of names find their rows by it (accounts.prefixes).
+            models.Index(
+                fields=["team", "name"], name="prompt_by_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]
+            ),
         ]
 
     def __str__(self) -> str:

@@ -57,6 +57,10 @@ class Asset(models.Model):
         indexes = [
             models.Index(fields=["team", "kind", "-updated_at", "-id"], name="asset_by_team_and_update"),
             models.Index(fields=["kind", "-updated_at", "-id"], name="asset_by_update"),
+            # Grants on a prefix of names find their rows by it (accounts.prefixes).
+            models.Index(
+                fields=["team", "name"], name="asset_by_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]
+            ),
         ]
 
     def __str__(self) -> str:

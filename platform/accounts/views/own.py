@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts import actions, members
-from accounts.access import get_team, roles_on
+from accounts.access import ANY_STAGE, get_team, roles_on
 from accounts.authentication import actor_of
 from accounts.current import current_team, teams_of
 from accounts.errors import Problem
@@ -29,7 +29,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Your name is saved.")
             return redirect("settings-profile")
-    teams = [(team, sorted(roles_on(by, team))) for team in teams_of(request)[0]]
+    teams = [(team, sorted(roles_on(by, team, stage=ANY_STAGE))) for team in teams_of(request)[0]]
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "accounts/profile.html", {"form": form, "teams": teams}, status=status)
 

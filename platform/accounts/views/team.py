@@ -73,9 +73,9 @@ def role_grant(request: HttpRequest, team: str) -> HttpResponse:
         if user is None:
             form.add_error("person", "There is no account for this address. A site administrator can make one.")
         else:
-            role = Role(form.cleaned_data["role"])
+            role = form.cleaned_data["role"]
             new = actions.grant_role(user=user, role=role, on=found, by=by)
-            messages.success(request, f"{user} is {role.value}." if new else f"{user} was {role.value} already.")
+            messages.success(request, f"{user} is {role}." if new else f"{user} was {role} already.")
             return redirect(f"/settings/team/?team={found.name}")
     return show(request, found, grant=form)
 
@@ -86,10 +86,10 @@ def role_revoke(request: HttpRequest, team: str, email: str, role: str) -> HttpR
     by = actor_of(request)
     found = get_team(by, team)
     require(by, Permission.TEAM_MANAGE, found)
-    if role not in set(Role):
+    if role not in set(Role) and not found.custom_roles.filter(slug=role).exists():
         raise NotFound(f"There is no role '{role}'.")
     user = members.get_member(found, email)
-    actions.revoke_role(user=user, role=Role(role), on=found, by=by)
+    actions.revoke_role(user=user, role=role, on=found, by=by)
     messages.success(request, f"{user} is no longer {role}.")
     return redirect(f"/settings/team/?team={found.name}")
 
@@ -104,7 +104,7 @@ def service_account_create(request: HttpRequest, team: str) -> HttpResponse:
     if form.is_valid():
         data = form.cleaned_data
         try:
-            actions.create_service_account(name=data["name"], team=found, role=Role(data["role"]), by=by)
+            actions.create_service_account(name=data["name"], team=found, role=data["role"], by=by)
         except Problem as problem:
             add_problem(form, problem)
         else:

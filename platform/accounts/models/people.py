@@ -1,6 +1,5 @@
-"""People, service accounts, teams and their keys."""
+"""People, service accounts and teams."""
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -9,7 +8,6 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
-from guardian.models import UserObjectPermissionBase
 
 from accounts.roles import ROLE_META
 
@@ -69,6 +67,8 @@ class Team(models.Model):
 
     name = models.CharField(max_length=96, unique=True, validators=[valid_name])
     title = models.CharField(max_length=120, blank=True)
+    # Roles whose granting needs an approved request (slugs): written by a policy of kind "role".
+    guarded_roles = ArrayField(models.CharField(max_length=48), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -86,40 +86,3 @@ class Team(models.Model):
     @property
     def team_id(self) -> int:
         return self.pk
-
-
-class TeamUserObjectPermission(UserObjectPermissionBase):
-    """Roles on teams, in a table of their own (guardian finds it): integers instead of text keys, so joins stay cheap."""
-
-    content_object = models.ForeignKey(Team, on_delete=models.CASCADE)
-
-
-class ApiKey(models.Model):
-    """A key of one person or service account, for one team or (team empty) for all that its owner reaches."""
-
-    key_id = models.CharField(max_length=24, unique=True)
-    secret_sha256 = models.BinaryField(max_length=32)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
-    # Who made it and so saw it: for a service account's key an administrator of the team, who is not somebody else to it.
-    made_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=120)
-    scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.key_id})"
-
-    def state(self, now: datetime | None = None) -> str:
-        """active, expired or revoked."""
-        if self.revoked_at:
-            return "revoked"
-        if self.expires_at and self.expires_at <= (now or timezone.now()):
-            return "expired"
-        return "active"
