@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import connection, transaction
 
 from governance.ledger.commits import Position, committed_after
-from governance.ledger.models import AuditEvent
+from governance.ledger.models import ERASED, AuditEvent
 from governance.ledger.search.models import SearchBatch, SearchName
 from governance.ledger.search.terms import BLOCK, BLOCK_BITS, facets_of, pack, term, trigrams
 
@@ -75,7 +75,7 @@ def names_of(event: AuditEvent) -> Iterable[tuple[str, str]]:
     actor = f"actor:{'' if event.actor_id is None else event.actor_id}"
     target = f"{event.target_kind}:{event.target_id}"
     pairs = [(actor, event.actor_name), (actor, event.actor_email), (target, event.target_label)]
-    return [(subject[:110], name) for subject, name in pairs if name]
+    return [(subject[:110], name) for subject, name in pairs if name not in ("", ERASED)]
 
 
 def _write(batch: int, found: Mapping[int, Iterable[int]]) -> None:

@@ -23,7 +23,7 @@ def actors_named(text: str, since: Position) -> set[int | None] | None:
         return None
     keys = (subject.partition(":")[2] for subject in known)
     found: set[int | None] = {int(key) if key else None for key in keys}
-    recent = Q(actor_name__icontains=text) | Q(actor_email__icontains=text)
+    recent = Q(text__actor_name__icontains=text) | Q(text__actor_email__icontains=text)
     found |= set(tail(since).filter(recent).values_list("actor_id", flat=True).distinct()[:MOST])
     return found
 
@@ -33,7 +33,7 @@ def things_named(text: str, since: Position) -> set[str] | None:
     known = _known(text, ~Q(subject__startswith="actor:"))
     if known is None:
         return None
-    recent = tail(since).filter(target_label__icontains=text).values_list("target_kind", "target_id").distinct()
+    recent = tail(since).filter(text__target_label__icontains=text).values_list("target_kind", "target_id").distinct()
     known |= {f"{kind}:{key}" for kind, key in recent[: MOST + 1]}
     return known if len(known) <= MOST else None
 

@@ -86,7 +86,7 @@ def _about(plan: Plan, subjects: Sequence[str]) -> None:
 def _actor(plan: Plan, text: str, since: Position) -> None:
     known = actors_named(text, since)
     if known is None:
-        plan.where &= Q(actor_name__icontains=text) | Q(actor_email__icontains=text)
+        plan.where &= Q(text__actor_name__icontains=text) | Q(text__actor_email__icontains=text)
     else:
         plan.one_of("actor", "actor_id", known)
 
@@ -97,7 +97,7 @@ def _asset(plan: Plan, text: str, since: Position) -> None:
         return
     known = things_named(text, since)
     if known is None:
-        plan.where &= Q(target_label__icontains=text)
+        plan.where &= Q(text__target_label__icontains=text)
     elif known:
         _about(plan, sorted(known))
     else:
