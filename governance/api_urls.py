@@ -2,12 +2,19 @@
 
 from django.urls import path
 
-from governance.api import ledger, policies
+from governance.api import ledger, policies, proofs
 
 urlpatterns = [
     path("policies", policies.PolicyListView.as_view(), name="api-policy-list"),
     path("policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
     path("ledger", ledger.LedgerView.as_view(), name="api-ledger"),
     path("ledger/signing-key", ledger.SigningKeyView.as_view(), name="api-signing-key"),
+    path("ledger/events/<int:event_id>/proof", proofs.ProofView.as_view(), name="api-proof"),
+    path("ledger/checkpoint", proofs.CheckpointView.as_view(), name="api-checkpoint"),
+    path("ledger/checkpoints", proofs.CheckpointListView.as_view(), name="api-checkpoint-list"),
+    path("ledger/checkpoints.txt", proofs.CheckpointTextView.as_view(), name="api-checkpoint-text"),
+    path("ledger/consistency", proofs.ConsistencyView.as_view(), name="api-consistency"),
+    path("ledger/keys", proofs.KeyListView.as_view(), name="api-ledger-keys"),
+    path("ledger/status", proofs.StatusView.as_view(), name="api-ledger-status"),
     path("ledger/<int:event_id>", ledger.EventView.as_view(), name="api-event"),
 ]

@@ -158,6 +158,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "seal-events": {"task": "governance.ledger.tasks.seal_events", "schedule": 2.0, "options": {"expires": 5}},
+    "anchor-checkpoints": {
+        "task": "governance.ledger.tasks.anchor_checkpoints",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
     "reconcile-deployments": {"task": "serving.tasks.reconcile", "schedule": 3.0, "options": {"expires": 10}},
     "resume-evaluations": {"task": "evaluation.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
     "close-lost-runs": {"task": "tuning.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
@@ -168,6 +174,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
+
+# The ledger's name in its checkpoints; the first one is kept for good, whatever this says later.
+LEDGER_ORIGIN = env("LEDGER_ORIGIN", f"{urlsplit(SITE_URL).netloc}/ledger")
+# Where checkpoints are left outside: a file or folder, and a timestamp service (RFC 3161) with its root certificates.
+LEDGER_ANCHOR_PATH = env("LEDGER_ANCHOR_PATH")
+LEDGER_TSA_URL = env("LEDGER_TSA_URL")
+LEDGER_TSA_CERTIFICATES = env("LEDGER_TSA_CERTIFICATES")
+LEDGER_ANCHOR_EVERY_S = int(env("LEDGER_ANCHOR_EVERY_S", "60"))
 
 RAY_DASHBOARD_URL = env("RAY_DASHBOARD_URL", "http://127.0.0.1:8265").rstrip("/")
 RAY_SERVE_URL = env("RAY_SERVE_URL", "http://127.0.0.1:8999").rstrip("/")
@@ -221,6 +235,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.rest.problem_response",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is ours: that of an export
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
