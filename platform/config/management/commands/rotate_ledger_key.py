@@ -35,4 +35,6 @@ class Command(BaseCommand):
             write_private(path, json.dumps({**known, "signing_seed": seed}, indent=2) + "\n")
             self.stdout.write(f"The new seed is in {path}. Restart the platform now.")
         else:
-            self.stdout.write(f"Set COUNTERSIGN_SIGNING_SEED={seed} and restart the platform now; it is shown this once.")
+            self.stdout.write(
+                f"Set COUNTERSIGN_SIGNING_SEED={seed} and restart the platform now; it is shown this once."
+            )
