@@ -9,17 +9,17 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from accounts import keys
 from accounts.grant_sql import GRANTS, covers, gives
+from accounts.middleware import address_of
 from accounts.models import NAME_PATTERN
+from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
 from registry.representations import alias_fields, etag_of, version_fields
 
@@ -27,12 +27,16 @@ _NAME = NAME_PATTERN.strip("^$")
 _ADDRESS = re.compile(
     rf"/api/v1/(models|datasets)/({_NAME})/({_NAME})/(?:aliases/({_NAME})|versions/([1-9][0-9]{{0,8}}))"
 )
-# The last use of a key is written by the ordinary door, at most once a minute: a stale one sends the request there.
-_LAST_USE_STEP = timedelta(minutes=1)
+# The last use of a key and its first from an address are written by the ordinary door, which also refuses: where there is
+# anything to write or refuse, the request goes there.
 _SCOPES = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
 
 _SELECT = """
-SELECT k.secret_sha256, k.last_used_at, v.number, v.state, v.digest, v.message, v.size, v.facts, v.source_run_id,
+SELECT k.secret_sha256,
+       k.last_used_at > now() - interval '1 minute'
+           AND (%(address)s = '' OR EXISTS (
+               SELECT 1 FROM accounts_keyaddress n WHERE n.key_id = k.id AND n.address = %(address)s AND NOT n.refused)),
+       k.networks, v.number, v.state, v.digest, v.message, v.size, v.facts, v.source_run_id,
        v.created_at, c.email, v.registered_at, r.email, {alias_columns}
 FROM accounts_apikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
@@ -76,6 +80,7 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     if key is None:
         return None
     section, team, name, alias, number = match.groups()
+    address = address_of(request)
     row = _fetch(
         _BY_ALIAS if alias else _BY_NUMBER,
         {
@@ -84,13 +89,15 @@ def answer(request: HttpRequest) -> HttpResponse | None:
             "name": name,
             "key_id": key[0],
             "scopes": _SCOPES,
+            "address": address,
             **({"alias": alias} if alias else {"number": int(number)}),
         },
     )
     if row is None or not hmac.compare_digest(bytes(row[0]), keys.hash_secret(key[1])):
         return None
-    if row[1] is None or timezone.now() - row[1] > _LAST_USE_STEP:
+    if not row[1] or not allows(row[2], address):
         return None
+    row = row[1:]
     body = version_fields(
         asset=f"{team}/{name}",
         number=row[2],

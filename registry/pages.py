@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.access import Actor, can
+from accounts.access import ANY_STAGE, Actor, can
 from accounts.roles import Permission
 from governance import gate
 from governance.stages import Stage
@@ -38,10 +38,10 @@ def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
         "tabs": [(slug, title, f"{address}{path}") for slug, title, path in tabs],
         "version_count": Version.objects.filter(asset=asset).count(),
         "may_edit": can(by, Permission.ASSET_EDIT, asset),
-        "may_move": can(by, Permission.ALIAS_MOVE, asset),
-        "may_request": can(by, Permission.REQUEST_CREATE, asset),
+        "may_move": can(by, Permission.ALIAS_MOVE, asset, stage=ANY_STAGE),
+        "may_request": can(by, Permission.REQUEST_CREATE, asset, stage=ANY_STAGE),
         "may_evaluate": asset.kind == Asset.Kind.MODEL and can(by, Permission.EVALUATION_RUN, asset),
-        "may_deploy": asset.kind == Asset.Kind.MODEL and can(by, Permission.DEPLOYMENT_MANAGE, asset),
+        "may_deploy": asset.kind == Asset.Kind.MODEL and can(by, Permission.DEPLOYMENT_MANAGE, asset, stage=ANY_STAGE),
         "may_see_ledger": can(by, Permission.LEDGER_VIEW, asset),
     }
 

@@ -37,6 +37,7 @@ class Action(StrEnum):
     GROUP_MEMBER_REMOVED = "group.member_removed"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    KEY_CHANGED = "key.changed"
     KEY_ROTATED = "key.rotated"
     KEY_REFUSED = "key.refused"
     KEY_FIRST_USED_FROM = "key.first_used_from"

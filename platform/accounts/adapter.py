@@ -4,6 +4,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 from accounts.access import Actor
+from accounts.middleware import address_of
 from governance.ledger.actions import Action, Target, record
 
 
@@ -16,7 +17,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> Any:
         record(
             Action.USER_SIGNED_IN,
-            by=Actor(user=user, address=request.META.get("REMOTE_ADDR", "")),
+            by=Actor(user=user, address=address_of(request)),
             target=Target("user", user.pk, user.email),
         )
         return super().post_login(request, user, **kwargs)
@@ -25,7 +26,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         email = str(credentials.get("email") or credentials.get("username") or "")[:200]
         record(
             Action.USER_SIGN_IN_FAILED,
-            by=Actor(user=None, via="ui", address=request.META.get("REMOTE_ADDR", "")),
+            by=Actor(user=None, via="ui", address=address_of(request)),
             target=Target("user", "", email),
         )
         super().authentication_failed(request, **credentials)
@@ -34,7 +35,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         if request.user.is_authenticated:
             record(
                 Action.USER_SIGNED_OUT,
-                by=Actor(user=request.user, address=request.META.get("REMOTE_ADDR", "")),
+                by=Actor(user=request.user, address=address_of(request)),
                 target=Target("user", request.user.pk, request.user.email),
             )
         super().logout(request)

@@ -25,8 +25,8 @@ class KeyAuthentication(BaseAuthentication):
         key = keys.from_header(request.headers.get("Authorization", ""))
         if key is None:
             return None
-        row = keys.authenticate(key)
         before: Actor = request._request.actor  # type: ignore[attr-defined]
+        row = keys.authenticate(key, address=before.address, request_id=before.request_id)
         request._request.actor = Actor(  # type: ignore[attr-defined]
             user=row.user, key=row, via="api", address=before.address, request_id=before.request_id
         )

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from accounts.access import Actor
+from accounts.networks import client_address
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from: past the proxies that settings.TRUSTED_PROXIES names, and past no others."""
+    return client_address(
+        request.META.get("REMOTE_ADDR", ""), [request.headers.get("X-Forwarded-For", "")], settings.TRUSTED_PROXIES
+    )
 
 
 def actor(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -15,7 +24,7 @@ def actor(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
             return Actor(
                 user=user,
                 via="api" if request.path.startswith("/api/") else "ui",
-                address=request.META.get("REMOTE_ADDR", ""),
+                address=address_of(request),
                 request_id=getattr(request, "request_id", ""),
             )
 

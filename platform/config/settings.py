@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from accounts.networks import read_trusted
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -38,6 +40,8 @@ GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8001").rstrip("/")
 INTERNAL_URL = env("INTERNAL_URL", SITE_URL).rstrip("/")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS", "*" if DEBUG else f"127.0.0.1,localhost,{urlsplit(SITE_URL).hostname}").split(",")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Whose X-Forwarded-For is believed: networks of the reverse proxies, separated by commas.
+TRUSTED_PROXIES = read_trusted(env("TRUSTED_PROXIES"))
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -172,6 +176,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "record-key-uses": {"task": "accounts.tasks.record_key_uses", "schedule": 5.0, "options": {"expires": 10}},
+    "end-expired-grants": {"task": "accounts.tasks.end_expired_grants", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from accounts.grant_sql import GRANTS, covers, gives
 from accounts.key_format import from_header, hash_secret, split_key
+from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission, Scope
 from gateway.errors import ApiError, no_such_model, not_permitted, wrong_key
 
@@ -26,7 +27,8 @@ _MODEL_ID = re.compile(rf"(?:(?P<team>{_NAME})/)?(?P<name>{_NAME})")
 _WAIT_S = 5
 
 _KEY = """
-    SELECT k.id AS key_row, k.key_id, k.secret_sha256, k.team_id AS key_team, k.scopes,
+    SELECT k.id AS key_row, k.key_id, k.secret_sha256, k.team_id AS key_team, k.scopes, k.networks,
+           EXISTS (SELECT 1 FROM accounts_keyaddress a WHERE a.key_id = k.id AND a.address = %(address)s AND NOT a.refused) AS known,
            k.revoked_at IS NOT NULL AS revoked, COALESCE(k.expires_at <= now(), false) AS expired,
            COALESCE(k.last_used_at < now() - interval '1 minute', true) AS stale,
            u.id AS user_id, u.is_active, u.is_superuser, t.name AS key_team_name
@@ -74,12 +76,30 @@ FROM key LEFT JOIN LATERAL (
 """  # noqa: S608  # of this file's own constants
 
 _USED = """
-UPDATE accounts_apikey SET last_used_at = now()
-WHERE id = %s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+UPDATE accounts_apikey SET last_used_at = now(), last_used_from = %(address)s
+WHERE id = %(key)s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+"""
+# What the ledger shall know: a task of the site writes the events of rows that are not recorded yet.
+_FIRST_USE = """
+INSERT INTO accounts_keyaddress (key_id, address, refused, at, recorded) VALUES (%(key)s, %(address)s, false, now(), false)
+ON CONFLICT (key_id, address, refused) DO NOTHING
+"""
+_REFUSED = """
+INSERT INTO accounts_keyaddress (key_id, address, refused, at, recorded) VALUES (%(key)s, %(address)s, true, now(), false)
+ON CONFLICT (key_id, address, refused) DO UPDATE SET at = now(), recorded = false
+WHERE accounts_keyaddress.at < now() - interval '1 minute'
 """
 
 Row = dict[str, Any]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What a request says about who sends it."""
+
+    authorization: str
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,16 +150,16 @@ class Access:
             return False
         return True
 
-    async def check(self, authorization: str) -> None:
+    async def check(self, caller: Caller) -> None:
         """Raises unless the key is good."""
-        await self._with_key(authorization, _KEY, {})
+        await self._with_key(caller, _KEY, {})
 
-    async def target(self, authorization: str, model: str) -> Target:
+    async def target(self, caller: Caller, model: str) -> Target:
         """The deployment behind a model id, for this caller; raises what is in the way."""
         model = unquote(model) if "%" in model else model
         parts = _MODEL_ID.fullmatch(model)
         name, team = (parts["name"], parts["team"]) if parts else ("", None)
-        row = (await self._with_key(authorization, _CALL, {"name": name, "team": team}))[0]
+        row = (await self._with_key(caller, _CALL, {"name": name, "team": team}))[0]
         if row["deployment"] is None:
             whole = parts is not None and team is None and row["key_team"] is None
             raise no_such_model(model, " Write it as team/name: this key is of no one team." if whole else "")
@@ -155,16 +175,16 @@ class Access:
             raise _not_running(row)
         return Target(row["team"], row["name"], row["created"], row["endpoint"])
 
-    async def targets(self, authorization: str) -> list[Target]:
+    async def targets(self, caller: Caller) -> list[Target]:
         """All that answers and that this caller may invoke."""
-        rows = await self._with_key(authorization, _LIST, {})
+        rows = await self._with_key(caller, _LIST, {})
         _require_scope(rows[0])
         return [Target(row["team"], row["name"], row["created"], "") for row in rows if row["name"] is not None]
 
-    async def _with_key(self, authorization: str, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
+    async def _with_key(self, caller: Caller, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
         """Run a statement that begins with the key; raises unless the key is good."""
-        split = look_at(authorization)
-        rows = await self._rows(statement, {**arguments, "key_id": split[0]})
+        split = look_at(caller.authorization)
+        rows = await self._rows(statement, {**arguments, "key_id": split[0], "address": caller.address})
         if not rows or not hmac.compare_digest(bytes(rows[0]["secret_sha256"]), hash_secret(split[1])):
             raise wrong_key()
         key = rows[0]
@@ -173,18 +193,33 @@ class Access:
             raise wrong_key(f"The API key {key['key_id']} {state}. Make a new one under Settings, API keys.")
         if not key["is_active"]:
             raise wrong_key("The owner of this API key is deactivated.")
+        if not allows(key["networks"], caller.address):
+            self._note(_REFUSED, key["key_row"], caller)
+            where = caller.address or "here"
+            raise ApiError(
+                403,
+                f"The API key {key['key_id']} does not work from {where}: it is limited to other networks.",
+                code="key_network",
+                kind="permission_error",
+            )
+        if caller.address and not key["known"]:
+            self._note(_FIRST_USE, key["key_row"], caller)
         if key["stale"]:
-            errand = asyncio.create_task(self._note_use(key["key_row"]))
-            self._errands.add(errand)
-            errand.add_done_callback(self._errands.discard)
+            self._note(_USED, key["key_row"], caller)
         return rows
 
-    async def _note_use(self, key_row: int) -> None:
+    def _note(self, statement: str, key_row: int, caller: Caller) -> None:
+        """Write a note beside the answer, which does not wait for it."""
+        errand = asyncio.create_task(self._write(statement, key_row, caller))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _write(self, statement: str, key_row: int, caller: Caller) -> None:
         try:
             async with self._pool.connection() as connection:
-                await connection.execute(_USED, (key_row,))
+                await connection.execute(statement, {"key": key_row, "address": caller.address})
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("the last use of key %s was not noted: %s", key_row, error)
+            log.warning("a use of key %s was not noted: %s", key_row, error)
 
     async def _rows(self, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
         """Read; once more when the connection turns out to be dead, as all are after PostgreSQL was restarted."""

@@ -32,8 +32,8 @@ def build(configuration: Configuration) -> ASGIApp:
     """The application of one process."""
     access = Access(configuration.database_url, configuration.pool_size)
     upstream = Upstream(configuration)
-    models = Models(access)
-    call = Call(access, upstream, configuration.max_body_bytes)
+    models = Models(access, configuration.trusted_proxies)
+    call = Call(access, upstream, configuration)
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from accounts.networks import read_trusted
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -16,6 +18,8 @@ class Configuration:
     # The longest silence of a model: before its first byte, and between two.
     silence_timeout_s: float = 600.0
     pool_size: int = 8
+    # Networks of the reverse proxies whose X-Forwarded-For is believed.
+    trusted_proxies: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls) -> "Configuration":
@@ -28,5 +32,6 @@ class Configuration:
             max_body_bytes=int(number("GATEWAY_MAX_BODY_BYTES", cls.max_body_bytes)),
             connect_timeout_s=number("GATEWAY_CONNECT_TIMEOUT_S", cls.connect_timeout_s),
             silence_timeout_s=number("GATEWAY_SILENCE_TIMEOUT_S", cls.silence_timeout_s),
+            trusted_proxies=read_trusted(os.environ.get("TRUSTED_PROXIES") or ""),
             pool_size=int(number("GATEWAY_DATABASE_POOL_SIZE", cls.pool_size)),
         )

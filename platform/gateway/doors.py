@@ -1,14 +1,16 @@
 """What the gateway answers to: OpenAI's models, chat completions, completions and embeddings."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
+from accounts.networks import client_address
 from gateway import metrics, usage
-from gateway.access import Access, Target, look_at
+from gateway.access import Access, Caller, Target, look_at
+from gateway.configuration import Configuration
 from gateway.errors import ApiError
 from gateway.exchange import header, read_body, send_json, while_connected
 from gateway.upstream import Upstream, broken, refused
@@ -22,39 +24,47 @@ _NEEDED: dict[str, tuple[str, tuple[type, ...], str]] = {
 }
 
 
+def credentials(scope: Scope, trusted: Sequence[str]) -> Caller:
+    """The key that a request brings, and where it comes from."""
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    peer = scope.get("client") or ("", 0)
+    return Caller(header(scope, b"authorization"), client_address(peer[0], forwarded, trusted))
+
+
 class Models:
     """GET /v1/models and /v1/models/{id}."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, access: Access, trusted_proxies: Sequence[str]) -> None:
+        self._access, self._trusted = access, trusted_proxies
 
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = await self._access.targets(header(scope, b"authorization"))
+        found = await self._access.targets(credentials(scope, self._trusted))
         await send_json(send, 200, json.dumps({"object": "list", "data": [target.card for target in found]}).encode())
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:
         model = scope["path_params"]["model"]
-        target = await self._access.target(header(scope, b"authorization"), model)
+        target = await self._access.target(credentials(scope, self._trusted), model)
         await send_json(send, 200, json.dumps(target.card).encode())
 
 
 class Call:
     """A POST that goes through to a model."""
 
-    def __init__(self, access: Access, upstream: Upstream, max_body_bytes: int) -> None:
-        self._access, self._upstream, self._limit = access, upstream, max_body_bytes
+    def __init__(self, access: Access, upstream: Upstream, configuration: Configuration) -> None:
+        self._access, self._upstream, self._limit = access, upstream, configuration.max_body_bytes
+        self._trusted = configuration.trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        authorization = header(scope, b"authorization")
-        look_at(authorization)  # what can't be a key sends no megabytes first
+        caller = credentials(scope, self._trusted)
+        look_at(caller.authorization)  # what can't be a key sends no megabytes first
         body = await read_body(scope, receive, self._limit)
         try:
             asked = _read(body, path)
         except ApiError:
-            await self._access.check(authorization)
+            await self._access.check(caller)
             raise
-        target = await self._access.target(authorization, asked["model"])
+        target = await self._access.target(caller, asked["model"])
         if asked["model"] != target.model:
             # Asked for by another spelling: the engine is told the one name it has.
             body = json.dumps({**asked, "model": target.model}).encode()

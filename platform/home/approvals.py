@@ -104,7 +104,7 @@ def decide(*, request: ApprovalRequest, verdict: str, comment: str, by: Actor, s
 def may_decide(request: ApprovalRequest, by: Actor) -> tuple[bool, str]:
     """Whether this person may approve or reject it, and if not, why not in words."""
     asset = asset_of(request)
-    if not can(by, Permission.REQUEST_REVIEW, asset):
+    if not can(by, Permission.REQUEST_REVIEW, asset, stage=request.stage):
         return False, ""
     try:
         actions.check_may_decide(request, by=by, on=asset)

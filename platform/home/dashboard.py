@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accounts.access import Actor, can
+from accounts.access import ANY_STAGE, Actor, can
 from accounts.models import Team
 from accounts.roles import Permission
 from evaluation.models import Evaluation
@@ -105,8 +105,8 @@ def may(actor: Actor, team: Team) -> dict[str, bool]:
     """What the quick starts offer."""
     return {
         "create": can(actor, Permission.ASSET_CREATE, team),
-        "deploy": can(actor, Permission.DEPLOYMENT_MANAGE, team),
-        "review": can(actor, Permission.REQUEST_REVIEW, team),
+        "deploy": can(actor, Permission.DEPLOYMENT_MANAGE, team, stage=ANY_STAGE),
+        "review": can(actor, Permission.REQUEST_REVIEW, team, stage=ANY_STAGE),
         "ledger": can(actor, Permission.LEDGER_VIEW, team),
         "manage": can(actor, Permission.TEAM_MANAGE, team),
     }

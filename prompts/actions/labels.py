@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import Actor, require
+from accounts.access import Actor, require, require_stage_permission
 from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
 from accounts.roles import Permission
 from governance import gate
@@ -11,6 +11,7 @@ from governance.actions import open_request
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
+from governance.stages import stage_of
 from prompts.actions.common import lock_prompt, person, prompt_target, touch, version_target
 from prompts.checks import check_label, check_note
 from prompts.models import Label, LabelMove, Prompt, PromptVersion
@@ -21,7 +22,7 @@ KIND = "prompt"
 @transaction.atomic
 def move_label(*, prompt: Prompt, label: str, version: PromptVersion, reason: str = "", by: Actor) -> Label:
     """Let a label point at a version. Raises ApprovalRequired for a protected one. Twice is once."""
-    require(by, Permission.ALIAS_MOVE, prompt)
+    require(by, Permission.ALIAS_MOVE, prompt, stage=stage_of(label))
     check_label(label)
     return _move(prompt, label, version, check_note("reason", reason), None, by)
 
@@ -61,7 +62,7 @@ def _move(
 @transaction.atomic
 def remove_label(*, prompt: Prompt, label: str, reason: str = "", by: Actor) -> None:
     """Take a label away; its history stays. A protected one can only be moved on, by an approval."""
-    require(by, Permission.ALIAS_MOVE, prompt)
+    require(by, Permission.ALIAS_MOVE, prompt, stage=stage_of(label))
     reason = check_note("reason", reason)
     prompt = lock_prompt(prompt)
     row = Label.objects.select_related("version").filter(prompt=prompt, name=label).first()
@@ -79,7 +80,8 @@ def remove_label(*, prompt: Prompt, label: str, reason: str = "", by: Actor) -> 
 @transaction.atomic
 def request_move(*, version: PromptVersion, slot: str, reason: str = "", by: Actor) -> ApprovalRequest:
     """Ask for a protected label to move to a version."""
-    require(by, Permission.REQUEST_CREATE, version.prompt)
+    require(by, Permission.REQUEST_CREATE, version.prompt, stage=stage_of(slot))
+    require_stage_permission(by, stage_of(slot), version.prompt)
     check_label(slot)
     reason = check_note("reason", reason)
     prompt = lock_prompt(version.prompt)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts.access import Actor, require
+from accounts.access import Actor, Planned, require
 from accounts.actions import check_name
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
@@ -20,7 +20,7 @@ MAX_DESCRIPTION = 20_000
 @transaction.atomic
 def create_prompt(*, team: Team, name: str, description: str = "", by: Actor) -> Prompt:
     """A new prompt, without versions yet."""
-    require(by, Permission.ASSET_CREATE, team)
+    require(by, Permission.ASSET_CREATE, Planned(team.pk, "prompt", name))
     check_name(name)
     description = check_note("description", description, MAX_DESCRIPTION)
     try:

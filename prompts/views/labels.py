@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from accounts.access import require
+from accounts.access import ANY_STAGE, require
 from accounts.authentication import actor_of
 from accounts.errors import ApprovalRequired, Conflict, Invalid
 from accounts.pages import add_problem
@@ -25,7 +25,7 @@ def label_move(request: HttpRequest, team: str, name: str) -> HttpResponse:
     """Move a label; for a protected one on to the page where its promotion is asked for."""
     by = actor_of(request)
     prompt = get_prompt(by, f"{team}/{name}")
-    require(by, Permission.ALIAS_MOVE, prompt)
+    require(by, Permission.ALIAS_MOVE, prompt, stage=ANY_STAGE)
     form = LabelForm(request.POST)
     if not form.is_valid():
         return show_prompt(request, prompt, label_form=form)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import can, require
+from accounts.access import ANY_STAGE, can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import Invalid, NotFound, Problem
@@ -103,8 +103,8 @@ def show_prompt(
         "latest": versions[0] if versions and not request.GET.get("cursor") else None,
         "moves": moves,
         "may_edit": can(by, Permission.ASSET_EDIT, prompt),
-        "may_move": can(by, Permission.ALIAS_MOVE, prompt),
-        "may_request": can(by, Permission.REQUEST_CREATE, prompt),
+        "may_move": can(by, Permission.ALIAS_MOVE, prompt, stage=ANY_STAGE),
+        "may_request": can(by, Permission.REQUEST_CREATE, prompt, stage=ANY_STAGE),
         "label_form": label_form or LabelForm(initial={"version": prompt.last_number or None}),
         "form": form or describe(prompt),
         "usage": f'curl -H "Authorization: Bearer $KEY" \\\n  {settings.SITE_URL}/api/v1/prompts/{prompt}/labels/production',
@@ -173,8 +173,8 @@ def _show_version(
         "values": values,
         "result": result,
         "may_edit": can(by, Permission.ASSET_EDIT, prompt),
-        "may_move": can(by, Permission.ALIAS_MOVE, prompt),
-        "may_request": can(by, Permission.REQUEST_CREATE, prompt),
+        "may_move": can(by, Permission.ALIAS_MOVE, prompt, stage=ANY_STAGE),
+        "may_request": can(by, Permission.REQUEST_CREATE, prompt, stage=ANY_STAGE),
         "label_form": LabelForm(initial={"version": version.number}),
     }
     return render(request, "prompts/version.html", context)

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import Actor, require
+from accounts.access import Actor, require, require_stage_permission
 from accounts.actions import check_name
 from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
 from accounts.roles import Permission
@@ -12,6 +12,7 @@ from governance.actions import open_request
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
+from governance.stages import stage_of
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
 from registry.models import Alias, AliasMove, Asset, Version
 
@@ -22,7 +23,7 @@ MAX_REASON = 2_000
 @transaction.atomic
 def move_alias(*, asset: Asset, name: str, version: Version, reason: str = "", by: Actor) -> Alias:
     """Let an alias point at a registered version. Raises ApprovalRequired for a protected one. Twice is once."""
-    require(by, Permission.ALIAS_MOVE, asset)
+    require(by, Permission.ALIAS_MOVE, asset, stage=stage_of(name))
     check_alias(name)
     return _move(asset=asset, name=name, version=version, reason=_checked(reason), request=None, by=by)
 
@@ -94,7 +95,7 @@ def _note(
 @transaction.atomic
 def remove_alias(*, asset: Asset, name: str, reason: str = "", by: Actor) -> None:
     """Take an alias away; its history stays. A protected one can only be moved on, by an approval."""
-    require(by, Permission.ALIAS_MOVE, asset)
+    require(by, Permission.ALIAS_MOVE, asset, stage=stage_of(name))
     reason = _checked(reason)
     asset = lock_asset(asset)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
@@ -113,7 +114,8 @@ def remove_alias(*, asset: Asset, name: str, reason: str = "", by: Actor) -> Non
 @transaction.atomic
 def request_move(*, version: Version, slot: str, reason: str = "", by: Actor) -> ApprovalRequest:
     """Ask for a protected alias to move to a registered version."""
-    require(by, Permission.REQUEST_CREATE, version.asset)
+    require(by, Permission.REQUEST_CREATE, version.asset, stage=stage_of(slot))
+    require_stage_permission(by, stage_of(slot), version.asset)
     check_alias(slot)
     asset = lock_asset(version.asset)
     version = _registered(asset, version)

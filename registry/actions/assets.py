@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError, transaction
 
-from accounts.access import Actor, require
+from accounts.access import Actor, Planned, require
 from accounts.actions import check_name
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
@@ -19,7 +19,7 @@ def create_asset(
     *, team: Team, kind: str, name: str, description: str = "", task: str = "", restricted: bool = False, by: Actor
 ) -> Asset:
     """A new model (with what it is for, `task`) or dataset, without versions yet. `restricted`: downloads are events."""
-    require(by, Permission.ASSET_CREATE, team)
+    require(by, Permission.ASSET_CREATE, Planned(team.pk, kind, name))
     check_name(name)
     if kind not in Asset.Kind.values:
         raise Invalid("kind", f"Use one of {', '.join(Asset.Kind.values)}.")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from accounts.access import require
+from accounts.access import ANY_STAGE, require
 from accounts.authentication import actor_of
 from accounts.errors import ApprovalRequired, Conflict, Invalid
 from accounts.pages import add_problem
@@ -24,7 +24,7 @@ def alias_move(request: HttpRequest, kind: str, team: str, name: str) -> HttpRes
     """Move an alias; for a protected one on to the page where its promotion is asked for."""
     by = actor_of(request)
     asset = reads.get_asset(by, kind, f"{team}/{name}")
-    require(by, Permission.ALIAS_MOVE, asset)
+    require(by, Permission.ALIAS_MOVE, asset, stage=ANY_STAGE)
     form = AliasForm(request.POST)
     if not form.is_valid():
         return show_versions(request, asset, alias_form=form)

@@ -121,7 +121,7 @@ def test_who_may_use_each_door(cast, api, alice, greeting, method, path, body):
 
 
 def test_the_list_costs_the_same_with_one_and_with_many(cast, alice, greeting, django_assert_num_queries):
-    with django_assert_num_queries(5) as few:
+    with django_assert_num_queries(4) as few:
         alice.get(BASE)
     by = Actor(cast.alice)
     Prompt.objects.bulk_create(

@@ -1,7 +1,7 @@
 from accounts.actions.common import check_name, role_target
 from accounts.actions.grants import grant, grant_role, revoke_grant, revoke_role
 from accounts.actions.groups import add_member, change_group, create_group, delete_group, remove_member
-from accounts.actions.keys import create_key, revoke_key
+from accounts.actions.keys import create_key, limit_key, revoke_key, rotate_key
 from accounts.actions.people import (
     create_first_administrator,
     create_service_account,
@@ -28,11 +28,13 @@ __all__ = [
     "delete_group",
     "grant",
     "grant_role",
+    "limit_key",
     "remove_member",
     "rename_user",
     "revoke_grant",
     "revoke_key",
     "revoke_role",
     "role_target",
+    "rotate_key",
     "set_active",
 ]

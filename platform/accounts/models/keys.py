@@ -4,7 +4,6 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.people import Team, User
@@ -28,20 +27,11 @@ class ApiKey(models.Model):
     networks = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_from = models.CharField(max_length=45, blank=True)
-    # After a rotation the secret before works until then, so that clients can change over one by one.
-    previous_sha256 = models.BinaryField(max_length=32, null=True, blank=True)
-    previous_until = models.DateTimeField(null=True, blank=True)
-    rotated_at = models.DateTimeField(null=True, blank=True)
+    # The key that took this one's place: made anew rather than changed, so that who saw which secret stays on record.
+    replaced_by = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaced")
 
     class Meta:
         ordering = ["-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(previous_sha256=None, previous_until=None)
-                | Q(previous_sha256__isnull=False, previous_until__isnull=False),
-                name="key_has_an_end_of_its_previous_secret",
-            )
-        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.key_id})"
@@ -56,15 +46,21 @@ class ApiKey(models.Model):
 
 
 class KeyAddress(models.Model):
-    """An address that a key was used from: the first use from a new one is an event."""
+    """An address that a key was used from, or refused from for being outside of its networks. The first use from a new one is
+    an event; a refusal is one once a minute. The gateway, which has no ledger, only writes the row (`recorded` false)."""
 
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="addresses")
     address = models.CharField(max_length=45)
-    first_used_at = models.DateTimeField(default=timezone.now, editable=False)
+    refused = models.BooleanField(default=False)
+    at = models.DateTimeField(default=timezone.now)  # of the first use, or of the last refusal written down
+    recorded = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["key", "address"], name="key_address_is_noted_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["key", "address", "refused"], name="key_address_is_noted_once"),
+        ]
+        indexes = [models.Index(fields=["id"], name="key_address_to_record", condition=models.Q(recorded=False))]
 
     def __str__(self) -> str:
         return f"{self.key} from {self.address}"

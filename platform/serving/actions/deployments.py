@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.access import Actor, require
+from accounts.access import Actor, Planned, require, require_stage_permission
 from accounts.actions import check_name
 from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
 from accounts.models import Team
@@ -40,7 +40,9 @@ def create_deployment(
     by: Actor,
 ) -> Deployment:
     """A new deployment that shall run these bytes in this stage. Raises ApprovalRequired where the stage is protected and the bytes are not approved for it."""
-    require(by, Permission.DEPLOYMENT_MANAGE, team)
+    planned = Planned(team.pk, "deployment", name, stage)
+    require(by, Permission.DEPLOYMENT_MANAGE, planned)
+    require_stage_permission(by, stage, planned)
     check_name(name)
     if stage not in set(Stage):
         raise Invalid("stage", f"Choose one of {', '.join(Stage)}.")
@@ -85,6 +87,7 @@ def update_deployment(
 ) -> Deployment:
     """Another version, engine configuration (each makes a new revision, for which the gate is asked again) or number of replicas. What is left out stays."""
     require(by, Permission.DEPLOYMENT_MANAGE, deployment)
+    require_stage_permission(by, deployment.stage, deployment)
     current = _current(deployment)
     wanted = Revision(
         version=version or current.version,
@@ -133,6 +136,7 @@ def scale_deployment(*, deployment: Deployment, replicas: int, by: Actor) -> Dep
 def start_deployment(*, deployment: Deployment, by: Actor) -> Deployment:
     """Let it run (again). The gate is asked again, since an approval may be wanted now that wasn't then."""
     require(by, Permission.DEPLOYMENT_MANAGE, deployment)
+    require_stage_permission(by, deployment.stage, deployment)
     current = _current(deployment)
     capacity.require_room(current, replicas=deployment.replicas, leaving_out=deployment)
     with _refusals_recorded(current.version, deployment.stage, name=str(deployment), by=by), transaction.atomic():

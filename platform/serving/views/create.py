@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.access import Actor, can, require
+from accounts.access import ANY_STAGE, Actor, can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import NotFound, Problem
@@ -61,7 +61,7 @@ def deployment_create(request: HttpRequest) -> HttpResponse:
         "form": form,
         "chosen": str(form["version"].value() or ""),
         "problem": problem,
-        "may_request": bool(asset and can(by, Permission.REQUEST_CREATE, asset)),
+        "may_request": bool(asset and can(by, Permission.REQUEST_CREATE, asset, stage=ANY_STAGE)),
         **_cluster(),
     }
     return render(request, "serving/new.html", context, status=422 if form.is_bound else 200)
@@ -75,7 +75,7 @@ def _offered(request: HttpRequest, by: Actor) -> tuple[Team, list[Asset]]:
         team = current_team(request)
     if team is None:
         raise NotFound("You are in no team yet. Ask an administrator for a role in one.")
-    require(by, Permission.DEPLOYMENT_MANAGE, team)
+    require(by, Permission.DEPLOYMENT_MANAGE, team, stage=ANY_STAGE)
     rows = Asset.objects.visible_to(by).models().filter(team=team).exclude(task="").select_related("team")
     return team, list(rows.order_by("-updated_at")[:MODELS_OFFERED])
 

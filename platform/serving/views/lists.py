@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.access import can
+from accounts.access import ANY_STAGE, can
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.rest import keyset_page
@@ -40,7 +40,7 @@ def deployment_list(request: HttpRequest) -> HttpResponse:
         "filters": _filters(chosen),
         "filtered": any(chosen.values()),
         "team_now": team,
-        "may_create": bool(team and can(by, Permission.DEPLOYMENT_MANAGE, team)),
+        "may_create": bool(team and can(by, Permission.DEPLOYMENT_MANAGE, team, stage=ANY_STAGE)),
         "live": any(not row.settled for row in found),
     }
     template = "serving/table.html" if "live" in request.GET else "serving/list.html"
