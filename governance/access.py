@@ -1,12 +1,12 @@
 """Which policies and which part of the ledger an actor reads."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.access import Actor, team_ids, visible
 from accounts.errors import Forbidden, NotFound
 from accounts.models import Team
 from accounts.roles import Permission
-from governance.models import Policy
+from governance.models import Policy, SavedView
 
 
 def visible_policies(actor: Actor) -> QuerySet[Policy]:
@@ -35,3 +35,16 @@ def ledger_teams(actor: Actor) -> list[str] | None:
             permission=Permission.LEDGER_VIEW.value,
         )
     return names
+
+
+def visible_views(actor: Actor) -> QuerySet[SavedView]:
+    """The actor's own saved views and those shared in the teams whose ledger they read."""
+    readable = visible(actor, Permission.LEDGER_VIEW, SavedView, own=False)
+    return SavedView.objects.filter(readable, Q(shared=True) | Q(owner_id=actor.id)).select_related("owner", "team")
+
+
+def get_view(actor: Actor, view_id: int) -> SavedView:
+    view = visible_views(actor).filter(pk=view_id).first()
+    if view is None:
+        raise NotFound("There is no such saved view that you can see.")
+    return view

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from governance.api import ledger, policies, proofs
+from governance.api import ledger, policies, proofs, views
 
 urlpatterns = [
     path("policies", policies.PolicyListView.as_view(), name="api-policy-list"),
     path("policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
     path("ledger", ledger.LedgerView.as_view(), name="api-ledger"),
+    path("ledger/views", views.SavedViewListView.as_view(), name="api-saved-view-list"),
+    path("ledger/views/<int:view_id>", views.SavedViewView.as_view(), name="api-saved-view"),
     path("ledger/signing-key", ledger.SigningKeyView.as_view(), name="api-signing-key"),
     path("ledger/events/<int:event_id>/proof", proofs.ProofView.as_view(), name="api-proof"),
     path("ledger/checkpoint", proofs.CheckpointView.as_view(), name="api-checkpoint"),

@@ -10,16 +10,20 @@ from governance.actions.requests import (
     targets_of,
     withdraw,
 )
+from governance.actions.views import change_view, remove_view, save_view
 
 __all__ = [
+    "change_view",
     "check_may_decide",
     "create_policy",
     "deposit_evidence",
     "mark_applied",
     "open_request",
     "remove_policy",
+    "remove_view",
     "request_target",
     "review",
+    "save_view",
     "seal",
     "targets_of",
     "update_policy",

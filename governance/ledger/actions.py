@@ -87,6 +87,9 @@ class Action(StrEnum):
     LEDGER_KEY_ROTATED = "ledger_key.rotated"
     PERSONAL_DATA_ERASED = "personal_data.erased"
     OUT_OF_BAND_CHANGED = "out_of_band.changed"  # written by a trigger, never by the application
+    VIEW_SAVED = "view.saved"
+    VIEW_CHANGED = "view.changed"
+    VIEW_REMOVED = "view.removed"
 
 
 @dataclass(frozen=True)

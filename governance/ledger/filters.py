@@ -1,6 +1,5 @@
 """What an auditor may ask for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +7,8 @@ from datetime import datetime
 @dataclass(frozen=True)
 class Filter:
     """actor: a part of a name or e-mail, of now or then; asset: a part of a label, or a digest; action: one, a noun, or the
-    beginning of one; about: exactly these things, 'model:7'; flagged: out-of-band changes alone; times with zone."""
+    beginning of one; flagged: out-of-band changes alone; times with zone. about: one thing's life, 'model:7'; of a person
+    ('user:7') and of a key ('key:abc') also what they did."""
 
     actor: str = ""
     asset: str = ""
@@ -19,5 +19,5 @@ class Filter:
     door: str = ""
     key: str = ""
     request: str = ""
-    about: Sequence[str] = ()
+    about: tuple[str, ...] = ()
     flagged: bool = False

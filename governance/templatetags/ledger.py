@@ -1,9 +1,15 @@
 """Template tags that put ledger events into words."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from governance.ledger.models import AuditEvent
+from governance.sentences import ERASED, icon_of, is_flagged, verb_of
 
 register = template.Library()
 SHOWN = 3
@@ -27,6 +33,8 @@ def short(value: Any) -> str:
 @register.simple_tag
 def change_summary(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
     """What changed, in a line: 'version 1 → 2, slot production'."""
+    if not isinstance(before or {}, Mapping) or not isinstance(after or {}, Mapping):
+        return ERASED
     before, after = before or {}, after or {}
     parts = []
     for key in dict.fromkeys([*after, *before]):
@@ -46,3 +54,41 @@ def change_summary(before: Mapping[str, Any] | None, after: Mapping[str, Any] | 
 def humanise(text: str) -> str:
     """'exact_match' as 'exact match'."""
     return str(text).replace("_", " ")
+
+
+@register.filter
+def verb(event: AuditEvent) -> str:
+    """'approved request' of an event."""
+    return verb_of(event.action)
+
+
+@register.filter
+def event_icon(event: AuditEvent) -> str:
+    return icon_of(event.action)
+
+
+@register.filter
+def flagged(event: AuditEvent) -> bool:
+    return is_flagged(event)
+
+
+@register.filter
+def erasable(value: Any, empty: str = "–") -> SafeString | str:
+    """A text that may have been erased: then it says so."""
+    if value in (None, ERASED):
+        return mark_safe('<span class="erased">erased</span>')
+    return str(value) if value != "" else empty
+
+
+@register.filter
+def json_value(value: Any) -> SafeString | str:
+    """One JSON value as it stands in a difference: texts plain, digests by their beginning."""
+    if isinstance(value, str):
+        return value or mark_safe('<span class="text-secondary">empty</span>')
+    if value is None:
+        return mark_safe('<span class="text-secondary">nothing</span>')
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping | list):
+        return format_html("<code>{}</code>", json.dumps(value, ensure_ascii=False))
+    return str(value)

@@ -1,6 +1,6 @@
 """Pages: the audit ledger. They read; nothing here changes anything."""
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -9,89 +9,191 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.authentication import actor_of
+from accounts.current import teams_of
 from accounts.errors import NotFound, Problem
-from accounts.rest import keyset_page
-from governance.access import ledger_teams
-from governance.api.ledger import filter_of
+from governance.access import ledger_teams, visible_views
+from governance.asking import FIELDS, filter_of, found_page
 from governance.forms import ACTIONS
-from governance.ledger.actions import Target
+from governance.ledger.filters import Filter
 from governance.ledger.models import AuditEvent
-from governance.ledger.reads import Filter, events_about, search
+from governance.ledger.reads import find, search
+from governance.sentences import changes
+from governance.views.saved_views import team_for_views
 
-FILTERS = ("actor", "asset", "action", "after", "before")
+DOORS = [
+    ("ui", "Pages"),
+    ("api", "REST and clients"),
+    ("mlflow", "MLflow"),
+    ("hf", "Hugging Face"),
+    ("langfuse", "Langfuse"),
+    ("gateway", "Gateway"),
+    ("task", "Background work"),
+    ("command", "Command line"),
+]
+EXPORTS = [
+    ("jsonl", "JSONL, with proofs: for the offline verifier"),
+    ("csv", "CSV: for a spreadsheet"),
+    ("ocsf", "OCSF: for a SIEM"),
+]
+_MOST_NEW = 99
+_LIFE_PAGE = 200
+_RELATED = 20
 
 
 @login_required
 @require_safe
 def ledger_list(request: HttpRequest) -> HttpResponse:
-    """Every act, newest first, with filters by person, asset, action and time in the address."""
-    teams = ledger_teams(actor_of(request))
-    values = {name: request.GET.get(name, "") for name in FILTERS}
+    """Every act, newest first; the filter is the address."""
+    by = actor_of(request)
+    teams = ledger_teams(by)
+    values = {name: request.GET.get(name, "") for name in FIELDS}
     problem = None
+    events: list[AuditEvent] = []
+    following, partial = None, False
     try:
-        chosen = filter_of(values)
+        found, following = found_page(filter_of(values), teams=teams, cursor=request.GET.get("cursor", ""))
+        events, partial = found.events, found.partial
     except Problem as wrong:
-        chosen, problem = Filter(), wrong
-    found, following = keyset_page(search(chosen, teams=teams), order=["-id"], cursor=request.GET.get("cursor", ""))
+        problem = wrong
+    views = list(visible_views(by)[:30])
+    query = request.GET.urlencode()
+    filters = _filters(values, [team.name for team in teams_of(request)[0]])
     context = {
         "problem": problem,
-        "events": found,
+        "days": by_day(events),
+        "events": events,
         "next": following,
-        "filters": [
-            {"name": "actor", "kind": "search", "label": "Who: name or e-mail", "value": values["actor"]},
-            {"name": "asset", "kind": "search", "label": "What: acme/date-normaliser", "value": values["asset"]},
-            {
-                "name": "action",
-                "kind": "choice",
-                "label": "Any action",
-                "value": values["action"],
-                "choices": ACTIONS[1:],
-            },
-            {"name": "after", "kind": "date", "label": "From", "value": values["after"]},
-            {"name": "before", "kind": "date", "label": "Until", "value": values["before"]},
-        ],
+        "partial": partial,
+        "further": f"?{_with(request, cursor=following or '')}",
+        "exports": EXPORTS,
+        "main_filters": filters[:4],
+        "more_filters": filters[4:],
+        "filters": filters,
+        "more_chosen": sum(bool(entry["value"]) for entry in filters[4:]),
+        "chosen": any(values.values()),
+        "views": views,
+        "view_now": next((view for view in views if view.query and view.query == query), None),
+        "may_save": team_for_views(request) is not None,
+        "newest": events[0].pk if events and not request.GET.get("cursor") else None,
     }
     return render(request, "governance/ledger_list.html", context, status=400 if problem else 200)
+
+
+def _filters(values: dict[str, str], teams: Sequence[str]) -> list[dict[str, Any]]:
+    """The fields of the filter row: the first four always in sight, the others behind 'More'."""
+    return [
+        {"name": "actor", "kind": "search", "label": "Who: name or e-mail", "chip": "Who", "value": values["actor"]},
+        {"name": "asset", "kind": "search", "label": "What: name or digest", "chip": "What", "value": values["asset"]},
+        {"name": "action", "kind": "choice", "label": "Any action", "value": values["action"], "choices": ACTIONS[1:]},
+        {
+            "name": "flag",
+            "kind": "choice",
+            "label": "Any origin",
+            "value": values["flag"],
+            "choices": [("out_of_band", "Behind the application's back")],
+        },
+        {"name": "after", "kind": "datetime-local", "label": "From (UTC)", "value": values["after"]},
+        {"name": "before", "kind": "datetime-local", "label": "Until (UTC)", "value": values["before"]},
+        {
+            "name": "team",
+            "kind": "choice",
+            "label": "Any team",
+            "value": values["team"],
+            "choices": [(name, name) for name in teams],
+        },
+        {"name": "door", "kind": "choice", "label": "Any door", "value": values["door"], "choices": DOORS},
+        {"name": "key", "kind": "text", "label": "Key id", "value": values["key"]},
+        {"name": "request", "kind": "text", "label": "HTTP request id", "value": values["request"]},
+        {"name": "about", "kind": "text", "label": "Exactly, as model:7", "value": values["about"]},
+    ]
+
+
+def _with(request: HttpRequest, **changed: str) -> str:
+    parameters = request.GET.copy()
+    for name, value in changed.items():
+        parameters[name] = value
+    return parameters.urlencode()
+
+
+@login_required
+@require_safe
+def ledger_newer(request: HttpRequest) -> HttpResponse:
+    """How many events have come since the page was made, as the hint above the list."""
+    teams = ledger_teams(actor_of(request))
+    since = request.GET.get("since", "")
+    count = 0
+    if since.isdecimal() and len(since) < 19:
+        try:
+            found = find(filter_of(request.GET.dict()), teams=teams, limit=_MOST_NEW)
+        except Problem:
+            return render(request, "governance/ledger_newer.html", {"since": since, "count": 0})
+        count = sum(event.pk > int(since) for event in found.events)
+    parameters = request.GET.copy()
+    parameters.pop("since", None)
+    context = {"since": since, "count": count, "more": count == _MOST_NEW, "query": parameters.urlencode()}
+    return render(request, "governance/ledger_newer.html", context)
 
 
 @login_required
 @require_safe
 def event_detail(request: HttpRequest, event_id: int) -> HttpResponse:
-    """One event with everything that was recorded, before and after as a difference."""
-    event = search(Filter(), teams=ledger_teams(actor_of(request))).filter(pk=event_id).first()
+    """One event with everything that was recorded, before and after as a difference, and its proof in the browser."""
+    teams = ledger_teams(actor_of(request))
+    event = search(Filter(), teams=teams).filter(pk=event_id).first() if event_id < 2**63 else None
     if event is None:
         raise NotFound("There is no such event that you can see.")
-    subjects = [subject.partition(":") for subject in event.subjects]
+    together = []
+    if event.request_id:
+        found = find(Filter(request=event.request_id), teams=teams, limit=_RELATED, ascending=True).events
+        together = [one for one in found if one.pk != event.pk]
     context = {
         "event": event,
-        "before": pretty(event.before),
-        "after": pretty(event.after),
-        "subjects": [{"kind": kind, "id": key} for kind, _, key in subjects],
+        "changes": changes(event.before, event.after),
+        "subjects": [_subject(event, subject) for subject in event.subjects],
+        "together": together,
     }
     return render(request, "governance/event_detail.html", context)
 
 
-def pretty(value: Any) -> str:
-    return "" if value is None else json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+def _subject(event: AuditEvent, subject: str) -> dict[str, str]:
+    kind, _, key = subject.partition(":")
+    own = (kind, key) == (event.target_kind, event.target_id)
+    return {"kind": kind, "id": key, "label": event.target_label if own and event.target_label else f"{kind} {key}"}
 
 
 @login_required
 @require_safe
 def life(request: HttpRequest, kind: str, key: str) -> HttpResponse:
-    """The whole life of one thing (a version, an asset, a person, a request), oldest first."""
+    """The whole life of one thing (a version, an asset, a request), oldest first; of a person and a key what they did, too."""
     teams = ledger_teams(actor_of(request))
-    events = events_about(Target(kind, key, ""))
-    if teams is not None:
-        events = events.filter(team__in=teams)
-    found, following = keyset_page(events.order_by("id"), order=["id"], cursor=request.GET.get("cursor", ""), limit=200)
-    if not found:
+    newest_first = request.GET.get("order") == "newest"
+    found, following = found_page(
+        Filter(about=(f"{kind}:{'' if key == '-' else key}",)),
+        teams=teams,
+        cursor=request.GET.get("cursor", ""),
+        limit=_LIFE_PAGE,
+        ascending=not newest_first,
+    )
+    if not found.events:
         raise NotFound("The ledger has no events about this that you can see.")
-    title = next((e.target_label for e in found if (e.target_kind, e.target_id) == (kind, key)), f"{kind} {key}")
-    context = {"events": found, "next": following, "kind": kind, "key": key, "title": title, "days": _by_day(found)}
+    named = [e.target_label for e in found.events if (e.target_kind, e.target_id) == (kind, key) and e.target_label]
+    if kind == "user":
+        named += [e.actor_name for e in found.events if str(e.actor_id) == key and e.actor_name]
+    context = {
+        "events": found.events,
+        "next": following,
+        "kind": kind,
+        "key": key,
+        "title": named[0] if named else f"{kind} {key}",
+        "days": by_day(found.events),
+        "newest_first": newest_first,
+        "acts": kind in ("user", "key"),
+    }
     return render(request, "governance/life.html", context)
 
 
-def _by_day(events: list[AuditEvent]) -> list[tuple[Any, list[AuditEvent]]]:
+def by_day(events: Sequence[AuditEvent]) -> list[tuple[Any, list[AuditEvent]]]:
+    """The events under the day (UTC) that they fell on, in their order."""
     days: dict[Any, list[AuditEvent]] = {}
     for event in events:
         days.setdefault(event.at.date(), []).append(event)

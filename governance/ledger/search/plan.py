@@ -13,6 +13,7 @@ from governance.ledger.search.names import actors_named, things_named
 from governance.ledger.search.terms import term
 
 OUT_OF_BAND = "out_of_band"
+_DIGITS = 19
 
 
 @dataclass
@@ -79,8 +80,18 @@ def actions_of(text: str) -> list[str]:
 
 
 def _about(plan: Plan, subjects: Sequence[str]) -> None:
-    plan.where &= Q(subjects__overlap=list(subjects))
-    plan.groups.append([term("about", subject) for subject in subjects])
+    """Events that name one of these; those that a person among them did, or that were done with a key among them."""
+    group = [term("about", subject) for subject in subjects]
+    where = Q(subjects__overlap=list(subjects))
+    for kind, _, key in (subject.partition(":") for subject in subjects):
+        if kind == "user" and key.isdecimal() and len(key) < _DIGITS:
+            where |= Q(actor_id=int(key))
+            group.append(term("actor", int(key)))
+        elif kind == "key":
+            where |= Q(key_id=key)
+            group.append(term("key", key))
+    plan.where &= where
+    plan.groups.append(group)
 
 
 def _actor(plan: Plan, text: str, since: Position) -> None:
@@ -99,6 +110,7 @@ def _asset(plan: Plan, text: str, since: Position) -> None:
     if known is None:
         plan.where &= Q(text__target_label__icontains=text)
     elif known:
-        _about(plan, sorted(known))
+        plan.where &= Q(subjects__overlap=sorted(known))
+        plan.groups.append([term("about", subject) for subject in sorted(known)])
     else:
         plan.nothing = True

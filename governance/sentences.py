@@ -1,0 +1,133 @@
+"""Ledger events in words a person reads: 'Bob approved request …', and what changed."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from governance.ledger.models import AuditEvent
+from governance.ledger.search.plan import OUT_OF_BAND
+
+ERASED = "(erased)"
+# What somebody did, before the name of what it was done to; others are made of the action's own words.
+_VERBS = {
+    "user.signed_in": "signed in as",
+    "user.sign_in_failed": "failed to sign in as",
+    "user.signed_out": "signed out as",
+    "user.password_changed": "changed the password of",
+    "role.granted": "granted a role to",
+    "role.revoked": "revoked a role of",
+    "run.finished": "finished run",
+    "evaluation.finished": "finished evaluation",
+    "deployment.state_changed": "saw a new state of deployment",
+    "deployment.refused": "was refused deployment",
+    "evidence.deposited": "deposited evidence",
+    "version.registered": "registered version",
+    "file.uploaded": "uploaded a file to",
+    "file.removed": "removed a file from",
+}
+_TABLES = {"out_of_band": "changed behind the application's back:"}
+_ICONS = {
+    "user": "user", "team": "users", "role": "user-plus", "group": "users", "key": "key", "session": "login", "passkey": "fingerprint",
+    "asset": "box", "version": "box", "file": "file", "alias": "tag", "label": "tag", "prompt": "message-2",
+    "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
+    "delegation": "arrows-exchange", "run": "activity", "evaluation": "flask", "deployment": "rocket", "webhook": "webhook",
+    "ledger": "book-2", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
+}  # fmt: skip
+
+
+def is_flagged(event: AuditEvent) -> bool:
+    """Whether the change was made behind the application's back."""
+    return event.action.startswith(OUT_OF_BAND)
+
+
+def verb_of(action: str) -> str:
+    """'approved request' of 'request.approved'."""
+    noun, _, verb = action.partition(".")
+    if noun in _TABLES:
+        return _TABLES[noun]
+    return _VERBS.get(action) or f"{verb} {noun}".replace("_", " ")
+
+
+def icon_of(action: str) -> str:
+    return _ICONS.get(action.partition(".")[0], "timeline-event")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of the difference. kind: added, removed, changed, text (long: shown as a difference of lines) or same."""
+
+    path: str
+    kind: str
+    before: Any = None
+    after: Any = None
+    words: list[tuple[str, str]] = field(default_factory=list)
+
+
+def changes(before: Any, after: Any) -> list[Change]:
+    """What differs between two JSON values, by path, the keys that stayed the same left out."""
+    return list(_changes("", before if before is not None else {}, after if after is not None else {}))
+
+
+def _changes(path: str, before: Any, after: Any) -> Iterator[Change]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*after, *(key for key in before if key not in after)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in before:
+                yield from _whole(inner, "added", after[key])
+            elif key not in after:
+                yield from _whole(inner, "removed", before[key])
+            else:
+                yield from _changes(inner, before[key], after[key])
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _lists(path, before, after)
+    elif before != after or type(before) is not type(after):
+        if isinstance(before, str) and isinstance(after, str):
+            if "\n" in before or "\n" in after:
+                yield Change(path, "text", before, after)
+            else:
+                yield Change(path, "changed", before, after, words(before, after))
+        else:
+            yield Change(path, "changed", before, after)
+
+
+def _lists(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
+    """Lists of the same length are compared in place, others by what came and went."""
+    if len(before) == len(after):
+        for place, (old, new) in enumerate(zip(before, after, strict=True), start=1):
+            yield from _changes(f"{path}[{place}]", old, new)
+        return
+    for place, value in enumerate(before, start=1):
+        if value not in after:
+            yield Change(f"{path}[{place}]", "removed", before=value)
+    for place, value in enumerate(after, start=1):
+        if value not in before:
+            yield Change(f"{path}[{place}]", "added", after=value)
+
+
+def _whole(path: str, kind: str, value: Any) -> Iterator[Change]:
+    """A value that came or went; the keys of an object one by one."""
+    if isinstance(value, Mapping) and value:
+        for key in value:
+            yield from _whole(f"{path}.{key}", kind, value[key])
+    else:
+        yield Change(path, kind, **{"after" if kind == "added" else "before": value})
+
+
+def words(before: str, after: str) -> list[tuple[str, str]]:
+    """(same|removed|added, text) pieces of two texts, by word; whole texts when hardly anything is alike."""
+    a, b = re.findall(r"\w+|\s+|.", before), re.findall(r"\w+|\s+|.", after)
+    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
+    if len(a) * len(b) > 250_000 or matcher.ratio() < 0.4:
+        return [("removed", before), ("added", after)]
+    pieces: list[tuple[str, str]] = []
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(("same", "".join(a[i1:i2])))
+            continue
+        if i2 > i1:
+            pieces.append(("removed", "".join(a[i1:i2])))
+        if j2 > j1:
+            pieces.append(("added", "".join(b[j1:j2])))
+    return pieces
