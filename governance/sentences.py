@@ -6,10 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.ledger.models import AuditEvent
-from governance.ledger.search.plan import OUT_OF_BAND
-
-ERASED = "(erased)"
 # What somebody did, before the name of what it was done to; others are made of the action's own words.
 _VERBS = {
     "user.signed_in": "signed in as",
@@ -26,8 +22,14 @@ _VERBS = {
     "version.registered": "registered version",
     "file.uploaded": "uploaded a file to",
     "file.removed": "removed a file from",
+    "view.saved": "saved the ledger view",
+    "view.changed": "changed the ledger view",
+    "view.removed": "removed the ledger view",
+    "ledger.exported": "exported",
+    "ledger_key.rotated": "rotated the ledger's signing key to",
+    "personal_data.erased": "erased personal data of",
+    "out_of_band.changed": "changed, behind the application's back,",
 }
-_TABLES = {"out_of_band": "changed behind the application's back:"}
 _ICONS = {
     "user": "user", "team": "users", "role": "user-plus", "group": "users", "key": "key", "session": "login", "passkey": "fingerprint",
     "asset": "box", "version": "box", "file": "file", "alias": "tag", "label": "tag", "prompt": "message-2",
@@ -37,16 +39,9 @@ _ICONS = {
 }  # fmt: skip
 
 
-def is_flagged(event: AuditEvent) -> bool:
-    """Whether the change was made behind the application's back."""
-    return event.action.startswith(OUT_OF_BAND)
-
-
 def verb_of(action: str) -> str:
     """'approved request' of 'request.approved'."""
     noun, _, verb = action.partition(".")
-    if noun in _TABLES:
-        return _TABLES[noun]
     return _VERBS.get(action) or f"{verb} {noun}".replace("_", " ")
 
 

@@ -8,8 +8,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from governance.ledger.models import AuditEvent
-from governance.sentences import ERASED, icon_of, is_flagged, verb_of
+from governance.ledger.models import ERASED, AuditEvent
+from governance.sentences import icon_of, verb_of
 
 register = template.Library()
 SHOWN = 3
@@ -33,8 +33,6 @@ def short(value: Any) -> str:
 @register.simple_tag
 def change_summary(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
     """What changed, in a line: 'version 1 → 2, slot production'."""
-    if not isinstance(before or {}, Mapping) or not isinstance(after or {}, Mapping):
-        return ERASED
     before, after = before or {}, after or {}
     parts = []
     for key in dict.fromkeys([*after, *before]):
@@ -69,7 +67,7 @@ def event_icon(event: AuditEvent) -> str:
 
 @register.filter
 def flagged(event: AuditEvent) -> bool:
-    return is_flagged(event)
+    return event.out_of_band
 
 
 @register.filter

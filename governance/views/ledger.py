@@ -1,6 +1,7 @@
 """Pages: the audit ledger. They read; nothing here changes anything."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,7 +16,7 @@ from governance.access import ledger_teams, visible_views
 from governance.asking import FIELDS, filter_of, found_page
 from governance.forms import ACTIONS
 from governance.ledger.filters import Filter
-from governance.ledger.models import AuditEvent
+from governance.ledger.models import AuditEvent, EventText
 from governance.ledger.reads import find, search
 from governance.sentences import changes
 from governance.views.saved_views import team_for_views
@@ -35,6 +36,9 @@ EXPORTS = [
     ("csv", "CSV: for a spreadsheet"),
     ("ocsf", "OCSF: for a SIEM"),
 ]
+_FACTS = (
+    "id", "team", "actor_id", "via", "key_id", "request_id", "action", "target_kind", "target_id", "target_digest", "subjects",
+)  # fmt: skip
 _MOST_NEW = 99
 _LIFE_PAGE = 200
 _RELATED = 20
@@ -149,10 +153,23 @@ def event_detail(request: HttpRequest, event_id: int) -> HttpResponse:
     context = {
         "event": event,
         "changes": changes(event.before, event.after),
+        "erased_change": not {"before", "after"}.isdisjoint(event.erased),
         "subjects": [_subject(event, subject) for subject in event.subjects],
         "together": together,
+        "shown": _shown(event),
     }
     return render(request, "governance/event_detail.html", context)
+
+
+def _shown(event: AuditEvent) -> dict[str, Any]:
+    """What the page shows of an event, in the shape in which the browser compares it with the sealed leaf."""
+    at = event.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    facts = {name: getattr(event, name) for name in _FACTS} | {"at": at}
+    return {
+        "facts": facts,
+        "texts": {name: getattr(event.text, name) for name in EventText.FIELDS},
+        "erased": event.erased,
+    }
 
 
 def _subject(event: AuditEvent, subject: str) -> dict[str, str]:

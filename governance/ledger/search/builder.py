@@ -74,7 +74,8 @@ def names_of(event: AuditEvent) -> Iterable[tuple[str, str]]:
     """(subject, name) pairs of one event; what was erased has none."""
     actor = f"actor:{'' if event.actor_id is None else event.actor_id}"
     target = f"{event.target_kind}:{event.target_id}"
-    pairs = [(actor, event.actor_name), (actor, event.actor_email), (target, event.target_label)]
+    text = event.text
+    pairs = [(actor, text.actor_name), (actor, text.actor_email), (target, text.target_label)]
     return [(subject[:110], name) for subject, name in pairs if name not in ("", ERASED)]
 
 
