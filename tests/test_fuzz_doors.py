@@ -19,6 +19,9 @@ from accounts.actions import create_key, create_team, grant_role
 from accounts.roles import Role
 from evaluation.actions import create_evaluation
 from governance.actions import create_policy
+from notifications import guard
+from notifications.actions import create_webhook, send_test
+from notifications.models import Notice
 from prompts.actions import create_prompt
 from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
@@ -60,7 +63,8 @@ GOOD: dict[str, Any] = {
     "reviews": {"count": 1, "role": "reviewer"}, "asset": "acme/m", "alias": "production", "verdict": "comment", "comment": "x", "shown": "",
     "model": "acme/m", "dataset": "acme/d", "dataset_version": 1, "replicas": 1, "engine": "transformers", "engine_options": {}, "num_gpus": 0,
     "total_steps": 10, "state": "running", "step": 1, "metrics": [{"key": "loss", "step": 1, "value": 1.0}], "scopes": ["read"], "expires_at": None,
-    "service_account": None, "source_run": 1, "site_admin": False,
+    "service_account": None, "source_run": 1, "site_admin": False, "url": "https://hooks.example.com/in", "events": ["*"],
+    "overlap_s": 60, "since": "2026-05-03T10:00:00Z", "ids": [1], "preferences": [{"kind": "mention", "by_mail": False}],
 }  # fmt: skip
 
 
@@ -100,6 +104,10 @@ def world(cast: SimpleNamespace, settings: Any, tmp_path: Any, monkeypatch: pyte
     run = create_run(team=cast.team, name="training", total_steps=10, by=by)
     deployment = create_deployment(team=cast.team, name="dep", version=versions["model"], stage="development", by=by)
     evaluation = create_evaluation(version=versions["model"], dataset_version=versions["dataset"], by=by)
+    monkeypatch.setattr(guard, "look_up", lambda host, port: ["93.184.215.14"])
+    webhook, _ = create_webhook(team=cast.team, url="https://hooks.example.com/in", events=["*"], by=by)
+    delivery = send_test(webhook=webhook, by=by)
+    notice = Notice.objects.create(user=cast.admin, kind="mention", event_id=1, title="A notice", link="/")
     key, whole = create_key(name="fuzz", by=by)
     create_team(name="other", by=by)
     return SimpleNamespace(
@@ -107,7 +115,7 @@ def world(cast: SimpleNamespace, settings: Any, tmp_path: Any, monkeypatch: pyte
         ids={"request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk, "event_id": 1,
              "person_id": cast.bob.pk, "team": "acme", "email": "bob@example.com", "role": "reviewer", "key_id": key.key_id, "number": 1,
              "alias": "candidate", "label": "candidate", "path": "README.md", "sha256": "0" * 64, "kind": "version", "key": "1",
-             "deployment": deployment.name},
+             "deployment": deployment.name, "webhook_id": webhook.pk, "delivery_id": delivery.pk, "notice_id": notice.pk},
     )  # fmt: skip
 
 

@@ -90,6 +90,15 @@ class Action(StrEnum):
     VIEW_SAVED = "view.saved"
     VIEW_CHANGED = "view.changed"
     VIEW_REMOVED = "view.removed"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105  an event, no secret
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_REFUSED = "webhook.refused"  # an address that leads where webhooks don't go
+    DELIVERY_REPLAYED = "delivery.replayed"
+    NOTICES_CHOSEN = "notices.chosen"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ _TAGS = {
     "Requests": "Requests to move a protected alias or label, and their reviews.",
     "Deployments": "Served models: desired state, replicas and logs.",
     "Cluster": "What the Ray cluster has.",
+    "Webhooks": "Events sent to other systems, signed by Standard Webhooks, and what came of each message.",
+    "Notices": "What people are told, and how they want to be.",
     "Ledger": "Every act, for whoever may read it.",
     "Document": "This document.",
 }

@@ -1,5 +1,8 @@
 """Settings, read from the environment that `config.up` gives every process (docs/operations.md lists the variables)."""
 
+import base64
+import hashlib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,11 @@ def database(url: str) -> dict[str, Any]:
 DATA = Path(env("COUNTERSIGN_DATA", str(ROOT / "var"))).resolve()
 DEBUG = env("COUNTERSIGN_DEBUG") == "1"
 SECRET_KEY = env("COUNTERSIGN_SECRET_KEY", "only-for-commands-that-sign-nothing")
-# Fernet keys, newest first, for secrets at rest; Ed25519 seed (base64) for attestations.
+# Fernet keys, newest first, for secrets at rest. Commands that run without them get one of SECRET_KEY's.
+FERNET_KEYS = [key.strip() for key in env("COUNTERSIGN_FERNET_KEYS").split(",") if key.strip()] or [
+    base64.urlsafe_b64encode(hashlib.sha256(b"fernet:" + SECRET_KEY.encode()).digest()).decode()
+]
+# Ed25519 seed (base64) for attestations.
 SIGNING_SEED = env("COUNTERSIGN_SIGNING_SEED")
 SITE_URL = env("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8001").rstrip("/")
@@ -64,6 +71,7 @@ INSTALLED_APPS = [
     "governance",
     "registry",
     "prompts",
+    "notifications",
     "serving",
     "evaluation",
     "tuning",
@@ -178,6 +186,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "record-key-uses": {"task": "accounts.tasks.record_key_uses", "schedule": 5.0, "options": {"expires": 10}},
     "end-expired-grants": {"task": "accounts.tasks.end_expired_grants", "schedule": 30.0, "options": {"expires": 30}},
+    "follow-ledger": {"task": "notifications.tasks.follow", "schedule": 2.0, "options": {"expires": 10}},
+    "deliver-webhooks": {"task": "notifications.tasks.deliver", "schedule": 2.0, "options": {"expires": 10}},
+    "send-mail": {"task": "notifications.tasks.send_mail", "schedule": 15.0, "options": {"expires": 60}},
+    "sweep-notifications": {"task": "notifications.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -259,6 +271,7 @@ SPECTACULAR_SETTINGS = {
         "RequestStateEnum": "governance.models.requests.ApprovalRequest.State",
         "RunKindEnum": "tuning.models.TrainingRun.Kind",
         "RunStateEnum": "tuning.models.TrainingRun.State",  # an evaluation's too
+        "DeliveryStateEnum": "notifications.models.Delivery.State",
         "DeploymentStateEnum": "serving.models.Deployment.State",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -272,4 +285,20 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
-EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+
+# E-mail: smtp://user:password@host:587 (STARTTLS), smtps://…:465 (TLS at once), smtp+plain://… (neither, inside a fence only).
+_mail = urlsplit(env("EMAIL_URL"))
+EMAIL_BACKEND = env("EMAIL_BACKEND", f"django.core.mail.backends.{'smtp' if _mail.hostname else 'dummy'}.EmailBackend")
+EMAIL_HOST = _mail.hostname or "localhost"
+EMAIL_PORT = _mail.port or {"smtps": 465, "smtp": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.scheme == "smtp", _mail.scheme == "smtps"
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", f"Countersign <countersign@{urlsplit(SITE_URL).hostname}>")
+
+# Webhooks go to public addresses alone; an operator may allow networks of their own: 10.2.0.0/16,fd12::/48
+WEBHOOK_ALLOWED_NETWORKS = [
+    ipaddress.ip_network(text.strip()) for text in env("WEBHOOK_ALLOWED_NETWORKS").split(",") if text.strip()
+]
+WEBHOOK_ALLOW_HTTP = env("WEBHOOK_ALLOW_HTTP") == "1"
+WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE")  # certificates to trust instead of the system's

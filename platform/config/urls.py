@@ -6,7 +6,18 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import views
 
-PAGES = ["home", "home.requests", "accounts", "governance", "registry", "prompts", "serving", "evaluation", "tuning"]
+PAGES = [
+    "home",
+    "home.requests",
+    "accounts",
+    "governance",
+    "registry",
+    "prompts",
+    "notifications",
+    "serving",
+    "evaluation",
+    "tuning",
+]
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),

@@ -1,4 +1,4 @@
-"""What the frame of every page shows: sections, teams and the inbox's count. At most three small queries."""
+"""What the frame of every page shows: sections, teams and the inbox's count. At most four small queries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+import notifications.policies
+import notifications.reads
 from accounts.access import Actor, team_ids
 from accounts.authentication import actor_of
 from accounts.current import current_team, teams_of
@@ -23,6 +25,8 @@ class Frame:
     more_teams: bool
     sections: list[Section]
     inbox: int
+    unread: int  # notices, counted up to a hundred
+    webhooks: bool  # may the person manage those of the team?
     is_site_admin: bool
 
 
@@ -42,12 +46,15 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             return None
         actor = actor_of(request)
         teams, more = teams_of(request)
+        team = current_team(request)
         return Frame(
-            team=current_team(request),
+            team=team,
             teams=teams,
             more_teams=more,
             sections=sections_for(actor, request.path),
             inbox=inbox_count(actor),
+            unread=notifications.reads.unread_count(actor),
+            webhooks=bool(team and notifications.policies.may_manage(actor, team)),
             is_site_admin=actor.is_site_admin,
         )
 
