@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from accounts.models import Team, TeamUserObjectPermission, User
-from accounts.roles import Permission, roles_with
+from accounts.models import Team
+from accounts.roles import Permission
 from governance.ledger.actions import Action
 from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest
-from governance.models.reviews import Delegation
+from notifications import holders
 from notifications.kinds import Kind
 
 MAX_BODY = 2_000
@@ -42,35 +42,13 @@ def told_of(event: AuditEvent) -> list[Told]:
 # Who is who
 
 
-def holders(team: Team, permission: Permission) -> set[int]:
-    """Active people whose roles on the team include the permission."""
-    return set(
-        TeamUserObjectPermission.objects.filter(
-            content_object=team,
-            permission__codename__in=roles_with(permission),
-            user__is_active=True,
-            user__kind=User.Kind.PERSON,
-        ).values_list("user_id", flat=True)
-    )
-
-
-def reviewers_of(request: ApprovalRequest) -> set[int]:
-    """Who may be waited for: reviewers of the team and those who stand in for them, but nobody behind the request."""
-    found = holders(request.team, Permission.REQUEST_REVIEW)
-    delegations = Delegation.objects.in_force().filter(team=request.team, delegator_id__in=found)
-    found |= set(delegations.filter(delegate__is_active=True).values_list("delegate_id", flat=True))
-    return found - {*request.author_ids, request.requested_by_id}
-
-
 def mentioned(text: str, team: str) -> set[int]:
     """Members of the team whom a text names, as @address or by the part of it before the @."""
     names = {name.rstrip(".").lower() for name in _MENTION.findall(text)}
     if not names:
         return set()
-    people = TeamUserObjectPermission.objects.filter(
-        content_object__name=team, user__is_active=True, user__kind=User.Kind.PERSON
-    ).values_list("user_id", "user__email")
-    return {key for key, email in people.distinct() if {email.lower(), email.lower().partition("@")[0]} & names}
+    people = holders.members(team).items()
+    return {key for key, email in people if {email.lower(), email.lower().partition("@")[0]} & names}
 
 
 def _request_of(event: AuditEvent) -> ApprovalRequest | None:
@@ -102,7 +80,7 @@ def _opened(event: AuditEvent) -> Iterable[Told]:
     yield from _mentions(event, request)
     if request.state == ApprovalRequest.State.OPEN:
         title = f"{event.actor_name} asks for your review: {request}"
-        yield from _tell(reviewers_of(request), Kind.REVIEW_WANTED, event, title)
+        yield from _tell(holders.reviewers_of(request), Kind.REVIEW_WANTED, event, title)
 
 
 def _reviewed(event: AuditEvent) -> Iterable[Told]:
@@ -133,8 +111,8 @@ def _glass_broken(event: AuditEvent) -> Iterable[Told]:
     if request is None:
         return
     title = f"{event.actor_name} broke the glass: {request}"
-    loud = reviewers_of(request) | holders(request.team, Permission.TEAM_MANAGE)
-    loud |= holders(request.team, Permission.LEDGER_VIEW) | {request.requested_by_id}
+    loud = holders.reviewers_of(request) | holders.holders(request.team, Permission.TEAM_MANAGE)
+    loud |= holders.holders(request.team, Permission.LEDGER_VIEW) | {request.requested_by_id}
     yield from _tell(loud, Kind.GLASS_BROKEN, event, title)
 
 
@@ -144,14 +122,14 @@ def _escalated(event: AuditEvent) -> Iterable[Told]:
         return
     title = f"Still waiting, and escalated to you: {request}"
     named = {key for key in (event.after or {}).get("people", []) if isinstance(key, int)}
-    people = named or reviewers_of(request) | holders(request.team, Permission.TEAM_MANAGE)
+    people = named or holders.reviewers_of(request) | holders.holders(request.team, Permission.TEAM_MANAGE)
     yield from _tell(people - {request.requested_by_id}, Kind.ESCALATION, event, title)
 
 
 def _lapsed(event: AuditEvent) -> Iterable[Told]:
     request = _request_of(event)
     if request is not None:
-        people = {request.requested_by_id} | holders(request.team, Permission.TEAM_MANAGE)
+        people = {request.requested_by_id} | holders.holders(request.team, Permission.TEAM_MANAGE)
         yield from _tell(people, Kind.SHELF_LIFE, event, f"The approval ran out: {request}")
 
 
@@ -160,7 +138,7 @@ def _webhook_disabled(event: AuditEvent) -> Iterable[Told]:
     if team is None:
         return
     title = f"The webhook {event.target_label} of {event.team} is disabled"
-    people = holders(team, Permission.TEAM_MANAGE)
+    people = holders.holders(team, Permission.WEBHOOK_MANAGE)
     yield from _tell(people, Kind.WEBHOOK_DISABLED, event, title, link=f"/settings/webhooks/{event.target_id}/")
 
 

@@ -9,7 +9,7 @@ from accounts.roles import Permission
 from governance.ledger.actions import Action
 
 # Whoever manages webhooks decides where the team's events go, and so reads them.
-MANAGE = Permission.TEAM_MANAGE
+MANAGE = Permission.WEBHOOK_MANAGE
 MAX_ENDPOINTS = 20
 MAX_DESCRIPTION = 200
 NOUNS = {action.value.partition(".")[0] for action in Action}
