@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts.access import get_team
 from accounts.errors import Invalid
 from accounts.rest import ApiView, page_response
-from governance.api.ledger import read_time
+from governance.asking import read_time
 from notifications import actions, mailer, reads
 from notifications.deliveries import body_of
 from notifications.models import Delivery

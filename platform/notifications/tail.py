@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from governance.ledger import reads
+from governance.ledger import commits
 from governance.ledger.actions import Action
 from governance.ledger.models import AuditEvent
 from notifications import mailer, wake
@@ -38,7 +38,7 @@ def _follow_once() -> int:
     position = Position.objects.select_for_update(skip_locked=True).filter(name=NAME).first()
     if position is None:
         return 0
-    events = reads.committed_after(reads.Position(position.xid, position.event_id), BATCH)
+    events = commits.committed_after(commits.Position(position.xid, position.event_id), BATCH)
     if not events:
         return 0
     deliveries = _deliveries(events)

@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Q
 
 from accounts.access import Actor
-from governance.ledger import reads
+from governance.ledger import commits
 from governance.ledger.models import AuditEvent
 from notifications import actions, deliveries, tail
 
@@ -91,7 +91,7 @@ def without_horizon(position, limit):
 @pytest.fixture
 def follow(monkeypatch, db):
     """follow() takes in what the ledger has got."""
-    monkeypatch.setattr(reads, "committed_after", without_horizon)
+    monkeypatch.setattr(commits, "committed_after", without_horizon)
     return tail.follow
 
 
