@@ -1,0 +1,96 @@
+"""What a request would change: what is asked for beside what is there now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from governance.models import ApprovalRequest
+from home.comparison import content
+from home.comparison.changes import Change, describe
+from home.comparison.content import ConfigChange, TextChange, ValueChange
+from home.comparison.metrics import MetricRow, compare_metrics
+from prompts.models import PromptVersion
+from registry.comparison import FileChange
+from registry.models import Version
+
+# A version of 100,000 files is compared in full, and listed up to here.
+MOST_FILES = 200
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything a reviewer compares. `before` and `after` are versions; None for requests that move none."""
+
+    before: Version | PromptVersion | None = None
+    after: Version | PromptVersion | None = None
+    files: Sequence[FileChange] = ()
+    more_files: int = 0
+    unchanged_files: int = 0
+    configuration: Sequence[ConfigChange] = ()
+    facts: Sequence[ValueChange] = ()
+    texts: Sequence[TextChange] = ()
+    parameters: Sequence[ValueChange] = ()
+    variables_added: Sequence[str] = ()
+    variables_removed: Sequence[str] = ()
+    metrics: Sequence[MetricRow] = ()
+    change: Change | None = None
+    added_bytes: int = field(default=0)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to see in the bytes and texts."""
+        found = (self.files, self.configuration, self.facts, self.texts, self.parameters)
+        return not any(found) and self.change is None
+
+
+def compare(request: ApprovalRequest, limits: Iterable[tuple[str, str, float]] = ()) -> Comparison:
+    """Read for one page. limits: the policy's numbers, drawn beside the metrics: (metric, dataset or '', number)."""
+    if request.version_id is None:
+        return Comparison(change=describe(request))
+    metrics = compare_metrics(request.team_id, request.digest, request.previous_digest, limits)
+    if request.kind == ApprovalRequest.Kind.PROMPT:
+        return _prompt(request, metrics)
+    return _version(request, metrics)
+
+
+def _prompt(request: ApprovalRequest, metrics: Sequence[MetricRow]) -> Comparison:
+    versions = {
+        version.pk: version
+        for version in PromptVersion.objects.select_related("prompt__team", "created_by").filter(
+            pk__in=[request.version_id, request.previous_version_id or 0]
+        )
+    }
+    after, before = versions[request.version_id or 0], versions.get(request.previous_version_id or 0)
+    return Comparison(
+        before=before,
+        after=after,
+        texts=content.prompt_texts(before, after),
+        parameters=content.value_changes(content.parameters(before), content.parameters(after)),
+        variables_added=sorted(set(after.variables) - set(before.variables)) if before else (),
+        variables_removed=sorted(set(before.variables) - set(after.variables)) if before else (),
+        metrics=metrics,
+    )
+
+
+def _version(request: ApprovalRequest, metrics: Sequence[MetricRow]) -> Comparison:
+    versions = {
+        version.pk: version
+        for version in Version.objects.select_related("asset__team", "created_by").filter(
+            pk__in=[request.version_id, request.previous_version_id or 0]
+        )
+    }
+    after, before = versions[request.version_id or 0], versions.get(request.previous_version_id or 0)
+    files = content.file_changes(before, after)
+    changed = [change for change in files if change.state != "same"]
+    card = before.card if before else ""
+    return Comparison(
+        before=before,
+        after=after,
+        files=changed[:MOST_FILES],
+        more_files=max(0, len(changed) - MOST_FILES),
+        unchanged_files=len(files) - len(changed),
+        added_bytes=sum((change.after or 0) - (change.before or 0) for change in changed),
+        configuration=content.configuration(before, after, changed),
+        facts=content.fact_changes(before, after),
+        texts=[TextChange("Card", card, after.card)] if card != after.card else [],
+        metrics=metrics,
+    )
