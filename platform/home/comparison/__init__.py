@@ -36,6 +36,15 @@ class Comparison:
     added_bytes: int = field(default=0)
 
     @property
+    def cautions(self) -> list[str]:
+        """What makes figures hard to compare, each said once."""
+        return list(dict.fromkeys(row.other_rows for row in self.metrics if row.other_rows))
+
+    @property
+    def has_limits(self) -> bool:
+        return any(row.limits for row in self.metrics)
+
+    @property
     def empty(self) -> bool:
         """Nothing to see in the bytes and texts."""
         found = (self.files, self.configuration, self.facts, self.texts, self.parameters)

@@ -159,7 +159,7 @@ def prompt_texts(before: PromptVersion | None, after: PromptVersion) -> list[Tex
             continue
         role = change.role_after or change.role_before
         title = f"Message {change.number_after or change.number_before}, {role}" if after.type == "chat" else "Text"
-        note = change.op
+        note: str = change.op
         if change.number_before and change.number_after and change.number_before != change.number_after:
             note += f", was message {change.number_before}"
         old = "".join(piece.text for piece in change.pieces if piece.op != "insert")

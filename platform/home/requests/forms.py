@@ -1,5 +1,7 @@
 """Forms of the request pages."""
 
+from typing import Any
+
 from django import forms
 
 from governance.stages import ALWAYS_PROTECTED
@@ -21,6 +23,16 @@ class RequestForm(forms.Form):
 
 
 class ReviewForm(forms.Form):
-    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject"), ("comment", "Comment")])
-    comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    """One word on a request. Whoever asks for changes says which."""
+
+    verdict = forms.ChoiceField(
+        choices=[("approve", "Approve"), ("changes", "Ask for changes"), ("reject", "Reject"), ("comment", "Comment")]
+    )
+    comment = forms.CharField(required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}))
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if given.get("verdict") == "changes" and not given.get("comment", "").strip():
+            self.add_error("comment", "Say what should change.")
+        return given

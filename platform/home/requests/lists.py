@@ -79,15 +79,16 @@ def page(actor: Actor, tab: str, asked: QueryDict, teams: list[Any]) -> Page:
     ).select_related("policy_version__policy__current")
     filters = _filters(asked, teams, with_state=tab in ("closed", "mine"))
     rows = _narrow(rows, {entry["name"]: entry["value"] for entry in filters})
+    reviews = Prefetch(
+        "reviews", queryset=Review.objects.exclude(verdict=Review.Verdict.COMMENT).select_related("reviewer")
+    )
+    rows = rows.prefetch_related(reviews)
     urgent: list[ApprovalRequest] = []
     if tab in ("inbox", "open", "renewals"):
         urgent = list(rows.filter(escalated_at__isnull=False).order_by("escalated_at", "id")[:_MOST_URGENT])
         rows = rows.exclude(pk__in=[request.pk for request in urgent]) if urgent else rows
     cursor = asked.get("cursor", "")
-    reviews = Prefetch(
-        "reviews", queryset=Review.objects.exclude(verdict=Review.Verdict.COMMENT).select_related("reviewer")
-    )
-    found, following = keyset_page(rows.prefetch_related(reviews), order=["-id"], cursor=cursor)
+    found, following = keyset_page(rows, order=["-id"], cursor=cursor)
     return Page(
         rows=[_row(request) for request in [*([] if cursor else urgent), *found]],
         next=following,

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from governance.actions import request_target
+from governance.ledger.actions import Target
 from governance.ledger.models import AuditEvent
+from governance.ledger.reads import events_about
 from governance.models import ApprovalRequest, Evidence, Review
 
 # A request with more has a button for the rest.
@@ -94,22 +95,20 @@ def _said(review: Review, stale: str) -> Entry:
 
 
 def _events(request: ApprovalRequest) -> list[Entry]:
-    about = Q(subjects__contains=[request_target(request).subject])
-    if request.policy_version:
-        policy = f"policy:{request.policy_version.policy_id}"
-        about |= Q(
-            subjects__contains=[policy],
-            action__startswith="policy.",
-            at__gte=request.created_at,
-            at__lte=request.closed_at or timezone.now(),
-        )
-    events = list(AuditEvent.objects.filter(about).order_by("id")[:_MOST_READ])
+    """What the ledger has about the request, and what became of its policy while it was open."""
+    target = request_target(request)
+    policy = Target("policy", request.policy_version.policy_id if request.policy_version else 0, "")
+    events = list(events_about(target, policy) if request.policy_version else events_about(target))
     applied = {event.xid for event in events if event.action == "request.applied"}
-    return [
-        _told(event)
-        for event in events
-        if event.action not in _SAID_BY_REVIEW and not (event.xid in applied and event.action in _SAID_BY_APPLYING)
-    ]
+    until = request.closed_at or timezone.now()
+    told = []
+    for event in events:
+        if target.subject not in event.subjects:
+            if event.action.startswith("policy.") and request.created_at <= event.at <= until:
+                told.append(_told(event))
+        elif event.action not in _SAID_BY_REVIEW and not (event.xid in applied and event.action in _SAID_BY_APPLYING):
+            told.append(_told(event))
+    return told
 
 
 def _told(event: AuditEvent) -> Entry:

@@ -6,18 +6,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import Actor, can, require_anywhere
+from accounts.access import Actor, require_anywhere
 from accounts.authentication import actor_of
+from accounts.current import teams_of
 from accounts.errors import Forbidden, Problem
 from accounts.pages import add_problem
-from accounts.rest import keyset_page
 from accounts.roles import Permission
-from governance import actions, policies
-from governance.ledger.reads import events_about
-from governance.models import ApprovalRequest, Attestation
+from governance import actions
+from governance.models import ApprovalRequest
 from home import approvals
-from home.comparison import compare
+from home.requests import detail, lists
 from home.requests.forms import RequestForm, ReviewForm
+from home.requests.wording import outcome
 from prompts.models import Prompt
 from registry.models import Asset
 
@@ -31,28 +31,19 @@ def may_ask(by: Actor) -> bool:
     return True
 
 
-TABS = {"inbox": "For you", "mine": "Yours", "open": "Open", "closed": "Closed"}
-
-
 @login_required
 @require_safe
 def request_list(request: HttpRequest) -> HttpResponse:
-    """The inbox: what waits for me, what I asked for, what is open, what was decided."""
+    """The inbox: what waits for me, what I asked for, what is open, scheduled, broken, renewed or decided."""
     by = actor_of(request)
-    tab = request.GET.get("tab", "inbox") if request.GET.get("tab") in TABS else "inbox"
-    rows = {
-        "inbox": approvals.inbox(by),
-        "mine": approvals.visible_requests(by).filter(requested_by_id=by.id),
-        "open": approvals.visible_requests(by).filter(state=ApprovalRequest.State.OPEN),
-        "closed": approvals.visible_requests(by).exclude(state=ApprovalRequest.State.OPEN),
-    }[tab]
-    found, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
+    tab = request.GET.get("tab", "") if request.GET.get("tab") in lists.TABS else "inbox"
+    teams, _ = teams_of(request)
+    counts = lists.counts(by)
     context = {
-        "requests": found,
-        "next": following,
+        "page": lists.page(by, tab, request.GET, teams),
         "tab": tab,
-        "tabs": TABS,
-        "waiting": approvals.inbox(by).count(),
+        "tabs": [(slug, title, counts.get(slug, 0)) for slug, title in lists.TABS.items()],
+        "hidden": {"tab": tab} if tab != "inbox" else {},
         "may_ask": may_ask(by),
     }
     return render(request, "home/requests/list.html", context)
@@ -89,27 +80,8 @@ def request_create(request: HttpRequest) -> HttpResponse:
 def request_detail(request: HttpRequest, request_id: int, form: ReviewForm | None = None) -> HttpResponse:
     """The page on which a reviewer decides without opening another tab."""
     by = actor_of(request)
-    found = approvals.get_request(by, request_id)
-    judged = policies.evaluate(found)
-    asset = approvals.asset_of(found)
-    decidable, why_not = approvals.may_decide(found, by)
-    context = {
-        "approval": found,
-        "crumb": f"Request {found.pk}",
-        "asset": asset,
-        "judged": judged,
-        "seal": actions.seal(found, judged),
-        "comparison": compare(found),
-        "reviews": list(found.reviews.select_related("reviewer")),
-        "events": list(events_about(actions.request_target(found))[:50]),
-        "attestation": Attestation.objects.filter(request=found).first(),
-        "decidable": decidable,
-        "why_not": why_not,
-        "commentable": can(by, Permission.REQUEST_CREATE, asset) or can(by, Permission.REQUEST_REVIEW, asset),
-        "withdrawable": found.state == ApprovalRequest.State.OPEN and found.requested_by_id == by.id,
-        "form": form or ReviewForm(),
-        "passed_count": sum(line.state == policies.PASSED for line in judged.lines),
-    }
+    shown = detail.read(by, approvals.get_request(by, request_id), everything="all" in request.GET)
+    context = {**vars(shown), "crumb": f"Request {request_id}", "form": form or ReviewForm()}
     return render(request, "home/requests/detail.html", context, status=409 if form and form.errors else 200)
 
 
@@ -126,10 +98,7 @@ def request_review(request: HttpRequest, request_id: int) -> HttpResponse:
     except Problem as problem:
         form.add_error(None, problem.detail)
         return request_detail(request, request_id, form)
-    said = {
-        ApprovalRequest.State.APPLIED: f"Approved: '{done.slot}' points at version {done.version_number} now.",
-        ApprovalRequest.State.REJECTED: "Rejected.",
-    }
+    said = {ApprovalRequest.State.APPLIED: outcome(done), ApprovalRequest.State.REJECTED: "Rejected."}
     messages.success(request, said.get(ApprovalRequest.State(done.state), "Noted."))
     return redirect("request-detail", request_id=request_id)
 

@@ -50,6 +50,15 @@ STATES: dict[str, tuple[str, str, str]] = {
     "approve": ("Approved", "good", "circle-check"),
     "reject": ("Rejected", "bad", "circle-x"),
     "comment": ("Commented", "quiet", "message-circle"),
+    "changes": ("Changes asked", "warn", "edit"),
+    "escalated": ("Escalated", "warn", "alert-triangle"),
+    "glass_broken": ("Glass broken", "bad", "alert-triangle"),
+    "confirmed": ("Confirmed", "good", "circle-check"),
+    "rolled_back": ("Rolled back", "quiet", "arrow-back-up"),
+    "lapsed": ("Lapsed", "warn", "hourglass"),
+    "added": ("Added", "good", "plus"),
+    "removed": ("Removed", "bad", "minus"),
+    "changed": ("Changed", "info", "pencil"),
 }
 # A job that runs is busy; a deployment that runs is well.
 _BUSY_WHEN_RUNNING = {"job", "run", "evaluation"}
