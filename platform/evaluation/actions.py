@@ -90,6 +90,15 @@ def hold_model(*, evaluation_id: int, owner: str) -> tuple[Evaluation, Deploymen
         if evaluation.state == State.QUEUED:
             evaluation.state, evaluation.started_at = State.RUNNING, timezone.now()
             evaluation.save(update_fields=["state", "started_at"])
+            record(
+                Action.EVALUATION_TAKEN_UP,
+                by=actor_for(evaluation),
+                team=evaluation.team.name,
+                target=target_of(evaluation),
+                also=about(evaluation),
+                before={"state": State.QUEUED.value},
+                after={"state": State.RUNNING.value},
+            )
         return evaluation, hold_target(version=evaluation.version, holder=evaluation.holder, by=actor_for(evaluation))
 
 

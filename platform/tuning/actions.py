@@ -91,8 +91,9 @@ def update_run(
         run.save(update_fields=fields)
         _end(run, state, by)
     else:
-        run.state = state or run.state
-        run.save(update_fields=[*fields, "state"])
+        run.save(update_fields=fields)
+        if state is not None and state != run.state:
+            _start(run, state, by)
     return run
 
 
@@ -147,6 +148,20 @@ def close_lost() -> int:
                 _end(run, State.FAILED, SYSTEM)
                 closed += 1
     return closed
+
+
+def _start(run: TrainingRun, state: str, by: Actor) -> None:
+    before = run.state
+    run.state = state
+    run.save(update_fields=["state"])
+    record(
+        Action.RUN_STARTED,
+        by=by,
+        team=run.team.name,
+        target=_target(run),
+        before={"state": before},
+        after={"state": state},
+    )
 
 
 def _end(run: TrainingRun, state: str, by: Actor) -> None:

@@ -14,7 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from tests.matrix.journal import Journal, journal
+from governance.ledger.models import AuditEvent
+from tests.matrix.journal import LEDGER, Journal, journal
 from tests.matrix.routes import Route
 from tests.matrix.rules import Rule
 from tests.matrix.world import Caller
@@ -26,6 +27,7 @@ class Answer:
     text: str
     location: str
     journal: Journal
+    events: list[AuditEvent]
 
 
 @contextmanager
@@ -47,13 +49,18 @@ def call(route: Route, method: str, rule: Rule, caller: Caller, things: SimpleNa
     if isinstance(rule.body, bytes):
         headers["content-length"] = str(len(rule.body))
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    before = AuditEvent.objects.values_list("id", flat=True).first() or 0
     with undone(), journal() as written:
         client.raise_request_exception = False
         where = address(route, rule, values)
         response = client.generic(method, where, data, content_type=content_type, headers=headers)
         body = b"".join(response) if response.streaming else response.content
+        written.stop()
+        events = list(AuditEvent.objects.filter(pk__gt=before).order_by("pk")) if written.wrote(LEDGER) else []
     client.cookies = SimpleCookie(cookies)  # signing out is undone too
-    return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers.get("Location", ""), written)
+    return Answer(
+        response.status_code, body.decode("utf-8", "replace"), response.headers.get("Location", ""), written, events
+    )
 
 
 def values_of(rule: Rule, things: SimpleNamespace) -> dict[str, Any]:

@@ -36,8 +36,19 @@ class Journal:
     def writes(self) -> list[Write]:
         return [write for writes in self.transactions for write in writes]
 
+    _stopped: bool = False
+
+    def stop(self) -> None:
+        """What comes now is the test's own."""
+        self._stopped = True
+
+    def wrote(self, table: str) -> bool:
+        return any(write.table == table for write in self.writes)
+
     def _note(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         result = execute(sql, params, many, context)
+        if self._stopped:
+            return result
         word = sql.split(None, 1)[0].upper() if sql.strip() else ""
         if word == "SAVEPOINT":
             self._open.append([])

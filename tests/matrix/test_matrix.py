@@ -42,12 +42,13 @@ def test_every_route_has_an_expectation():
 ROLES = """
 viewer       team.view asset.view deployment.view model.invoke
 contributor  team.view asset.view deployment.view model.invoke asset.create asset.edit alias.move run.create evaluation.run
-             request.create
-reviewer     team.view asset.view deployment.view model.invoke request.review
-deployer     team.view asset.view deployment.view model.invoke deployment.manage
-auditor      team.view asset.view deployment.view ledger.view
+             request.create production.set
+reviewer     team.view asset.view deployment.view model.invoke request.review delegation.create
+deployer     team.view asset.view deployment.view model.invoke deployment.manage production.set
+auditor      team.view asset.view deployment.view ledger.view ledger.export
 admin        team.view asset.view deployment.view model.invoke asset.create asset.edit alias.move run.create evaluation.run
-             request.create deployment.manage team.manage policy.edit ledger.view
+             request.create production.set deployment.manage team.manage policy.edit webhook.manage ledger.view ledger.export
+             glass.break
 """
 
 

@@ -31,8 +31,8 @@ def test_a_run_from_announcement_to_end(run, alice):
     assert (run.state, run.step) == ("succeeded", 50)
     assert run.finished_at
     events = AuditEvent.objects.filter(target_kind="run").order_by("id")
-    assert [event.action for event in events] == ["run.created", "run.finished"]
-    assert events[1].after == {"state": "succeeded", "step": 50, "message": "Early"}
+    assert [event.action for event in events] == ["run.created", "run.started", "run.finished"]
+    assert events[2].after == {"state": "succeeded", "step": 50, "message": "Early"}
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])

@@ -1,0 +1,47 @@
+"""What counts as a change that the ledger must tell of: every table of ours, but for what is listed here, each with its
+reason. A new table is governed until somebody says otherwise."""
+
+from tests.matrix.journal import LEDGER, Journal, Write
+
+UNGOVERNED = {
+    "django_session": "who is signed in where; signing in and out are events",
+    "django_content_type": "Django's own numbering of models",
+    "auth_permission": "Django's own numbering of permissions",
+    "registry_blob": "bytes by their hash; the file that names them is an event",
+    "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
+    "tuning_runmetric": "measurements that a run reports; its start and end are events",
+    "ledger_searchbatch": "the ledger's own index",
+    "ledger_searchposting": "the ledger's own index",
+    "ledger_searchname": "the ledger's own index",
+}
+# Columns that say how far something is or when it was last seen, rather than what it is.
+OBSERVED = {
+    "accounts_apikey": {"last_used_at"},
+    "accounts_user": {"last_login"},
+    "registry_asset": {"updated_at", "updated_by_id"},
+    "tuning_trainingrun": {"step", "message", "heartbeat_at", "started_at"},
+    "evaluation_evaluation": {
+        "lease_owner", "lease_until", "heartbeat_at", "done", "errors", "stalls", "waiting_since", "scoring_at", "message",
+    },
+    # What was seen on Ray Serve. Running, failed and the revision that answers are events all the same.
+    "serving_deployment": {
+        "state", "state_changed_at", "message", "detail", "active_id", "endpoint", "observed_replicas", "failures",
+        "retry_at",
+    },
+}  # fmt: skip
+
+
+def is_governed(write: Write) -> bool:
+    if write.table == LEDGER or write.table in UNGOVERNED:
+        return False
+    return not (write.verb == "UPDATE" and write.columns and write.columns <= OBSERVED.get(write.table, set()))
+
+
+def untold(journal: Journal) -> list[str]:
+    """Transactions that changed something governed and wrote no event."""
+    found = []
+    for writes in journal.transactions:
+        governed = [write for write in writes if is_governed(write)]
+        if governed and not any(write.table == LEDGER and write.verb == "INSERT" for write in writes):
+            found.append(", ".join(sorted({f"{w.verb} {w.table} {sorted(w.columns) or ''}" for w in governed})))
+    return found
