@@ -276,7 +276,10 @@ RUNS: Table = {
     "evaluation-cancel": {"POST": may(P.EVALUATION_RUN)},
     "api-runs": {"GET": account(), "POST": may(P.RUN_CREATE, {"team": "{team}", "name": "fresh"}, see=TEAM)},
     "api-run": {"GET": sees(ASSET), "PATCH": may(P.RUN_CREATE, {"state": "running", "step": 5})},
-    "api-run-metrics": {"GET": sees(ASSET), "POST": may(P.RUN_CREATE, _POINTS, quiet="measurements that a run reports; its start and end are events")},
+    "api-run-metrics": {
+        "GET": sees(ASSET),
+        "POST": may(P.RUN_CREATE, _POINTS, quiet="measurements that a run reports; its start and end are events"),
+    },
     "run-list": {"GET": account()},
     "run-detail": {"GET": sees(ASSET)},
     "run-live": {"GET": sees(ASSET)},

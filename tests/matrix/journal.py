@@ -42,6 +42,13 @@ class Journal:
         """What comes now is the test's own."""
         self._stopped = True
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is written in here sets the stage."""
+        self._stopped = True
+        yield
+        self._stopped = False
+
     def wrote(self, table: str) -> bool:
         return any(write.table == table for write in self.writes)
 

@@ -126,6 +126,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
     robot = create_service_account(name=f"robot-{word}", team=team, role=Role.VIEWER, by=admin)
     robot_key, _ = create_key(name=f"robot key {word}", team=team, user=robot, by=admin)
+    halted = deployments["halted"]
     event = AuditEvent.objects.filter(team=team.name, action="asset.created").order_by("id")[0]
     return {
         "model": model,
@@ -133,6 +134,10 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "version": versions[0],
         "request": request,
         "robot": robot,
+        "run": run,
+        "deployment": deployments["dep"],
+        "halted": halted,
+        "evaluation": evaluation,
         "token": internal.sign(versions[0]),
         "values": {
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",

@@ -1,0 +1,116 @@
+"""Every task of Celery's registry and every command of ours: what each changes is told in the same transaction.
+
+A new task or command without an entry here fails. An entry brings about the change that the task is there for; one that
+changes nothing governed says so."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command, get_commands
+from django.utils import timezone
+
+from accounts.models import User
+from config.celery import app
+from evaluation.tasks import resume
+from evaluation.tasks import run as run_evaluation
+from governance.ledger.models import AuditEvent
+from governance.ledger.tasks import index_events
+from registry.tasks import sweep_uploads
+from serving import cluster
+from serving.models import Deployment
+from serving.tasks import reconcile
+from tests.matrix.calls import undone
+from tests.matrix.governed import is_governed, untold
+from tests.matrix.journal import Journal, journal
+from tests.matrix.world import World
+from tuning.models import TrainingRun
+from tuning.tasks import close_lost
+
+OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tuning", "home", "notifications", "config")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """`run(world, monkeypatch, journal)` does what there is to be done. `tells`: the events that it is for; empty with `quiet`."""
+
+    run: Callable[[World, pytest.MonkeyPatch, Journal], Any]
+    tells: tuple[str, ...] = ()
+    quiet: str = ""
+
+
+def lose_a_run(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    with written.aside():
+        TrainingRun.objects.filter(pk=world.own.run.pk).update(state="running", heartbeat_at=long_ago)
+    close_lost()
+
+
+def fail_an_evaluation(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    """Its model does not start: the first turn takes it up and asks for the model, the second finds that it failed."""
+    run_evaluation(world.own.evaluation.pk)
+    with written.aside():
+        Deployment.objects.filter(purpose="evaluation").update(state="failed", failures=5, message="No memory.")
+    run_evaluation(world.own.evaluation.pk)
+
+
+def see_a_failed_start(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    failed = {
+        name: cluster.App(name, "DEPLOY_FAILED", deployment_message="No memory.")
+        for name in (row.revision.application for row in Deployment.objects.with_revision() if row.revision)
+    }
+    patch.setattr(
+        cluster, "observe", lambda: cluster.Observed(serve_is_up=True, http=cluster.serve_address(), apps=failed)
+    )
+    patch.setattr(cluster, "deploy", lambda wanted: None)
+    reconcile()
+
+
+TASKS: dict[str, Work] = {
+    "evaluation.tasks.run": Work(fail_an_evaluation, tells=("evaluation.taken_up", "evaluation.finished")),
+    "evaluation.tasks.resume": Work(lambda *_: resume(), quiet="it queues the task above"),
+    "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
+    "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
+    "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
+    "tuning.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
+}
+
+
+def first_administrator(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        User.objects.update(is_superuser=False)
+    patch.setenv("COUNTERSIGN_ADMIN_EMAIL", "first@example.com")
+    call_command("bootstrap", stdout=io.StringIO())
+
+
+COMMANDS: dict[str, Work] = {
+    "bootstrap": Work(first_administrator, tells=("user.created",)),
+}
+
+
+def test_every_task_and_command_has_an_entry():
+    app.loader.import_default_modules()
+    tasks = {name for name in app.tasks if not name.startswith("celery.")}
+    commands = {name for name, owner in get_commands().items() if str(owner).split(".")[0] in OURS}
+    assert tasks ^ set(TASKS) == set(), "say in TASKS what it changes and which events tell of it"
+    assert commands ^ set(COMMANDS) == set(), "say in COMMANDS what it changes and which events tell of it"
+
+
+@pytest.mark.parametrize("name", [*TASKS, *COMMANDS])
+def test_what_runs_by_itself_tells_what_it_changes(name, world, monkeypatch):
+    work = {**TASKS, **COMMANDS}[name]
+    with undone():
+        before = AuditEvent.objects.values_list("pk", flat=True).first() or 0
+        with journal() as written:
+            work.run(world, monkeypatch, written)
+        events = list(AuditEvent.objects.filter(pk__gt=before).order_by("pk"))
+    assert untold(written) == []
+    if work.quiet:
+        assert not [write for write in written.writes if is_governed(write)], work.quiet
+    else:
+        assert set(work.tells) <= {event.action for event in events}
+    for event in events:
+        assert event.actor_name and event.via and event.target_kind and event.target_label and event.subjects, event
