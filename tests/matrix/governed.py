@@ -10,13 +10,18 @@ UNGOVERNED = {
     "registry_blob": "bytes by their hash; the file that names them is an event",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
     "tuning_runmetric": "measurements that a run reports; its start and end are events",
+    "ledger_eventtext": "a part of an event",
+    "ledger_leaf": "the ledger's own tree",
+    "ledger_subtree": "the ledger's own tree",
+    "ledger_checkpoint": "the ledger's own tree",
+    "ledger_anchor": "where a checkpoint was left; it says itself when and where",
     "ledger_searchbatch": "the ledger's own index",
     "ledger_searchposting": "the ledger's own index",
     "ledger_searchname": "the ledger's own index",
 }
 # Columns that say how far something is or when it was last seen, rather than what it is.
 OBSERVED = {
-    "accounts_apikey": {"last_used_at"},
+    "accounts_apikey": {"last_used_at", "last_used_from"},
     "accounts_user": {"last_login"},
     "registry_asset": {"updated_at", "updated_by_id"},
     "tuning_trainingrun": {"step", "message", "heartbeat_at", "started_at"},

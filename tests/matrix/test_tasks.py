@@ -18,7 +18,7 @@ from config.celery import app
 from evaluation.tasks import resume
 from evaluation.tasks import run as run_evaluation
 from governance.ledger.models import AuditEvent
-from governance.ledger.tasks import index_events
+from governance.ledger.tasks import anchor_checkpoints, index_events, seal_events
 from registry.tasks import sweep_uploads
 from serving import cluster
 from serving.models import Deployment
@@ -73,6 +73,8 @@ TASKS: dict[str, Work] = {
     "evaluation.tasks.run": Work(fail_an_evaluation, tells=("evaluation.taken_up", "evaluation.finished")),
     "evaluation.tasks.resume": Work(lambda *_: resume(), quiet="it queues the task above"),
     "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
+    "governance.ledger.tasks.seal_events": Work(lambda *_: seal_events(), quiet="the ledger's own tree"),
+    "governance.ledger.tasks.anchor_checkpoints": Work(lambda *_: anchor_checkpoints(), quiet="the ledger's own tree"),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
     "tuning.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
@@ -86,8 +88,13 @@ def first_administrator(world: World, patch: pytest.MonkeyPatch, written: Journa
     call_command("bootstrap", stdout=io.StringIO())
 
 
+def next_signing_key(*_: Any) -> None:
+    call_command("rotate_ledger_key", reason="a new year", stdout=io.StringIO())
+
+
 COMMANDS: dict[str, Work] = {
     "bootstrap": Work(first_administrator, tells=("user.created",)),
+    "rotate_ledger_key": Work(next_signing_key, tells=("ledger.key_rotated",)),
 }
 
 

@@ -86,7 +86,9 @@ def _caller(name: str, user: User, team: str | None, role: Role | None) -> Calle
     row, whole = create_key(name=f"key of {name}", by=Actor(user))
     page = Client()
     page.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return Caller(name, team, role, user, page, Client(headers={"authorization": f"Bearer {whole}"}), row.key_id)
+    rest = Client(headers={"authorization": f"Bearer {whole}"})
+    assert rest.get("/api/v1/me").status_code == 200  # its first use from here is an event, which no cell is about
+    return Caller(name, team, role, user, page, rest, row.key_id)
 
 
 def _team(name: str, root: Actor) -> SimpleNamespace:
