@@ -109,5 +109,5 @@ def shown() -> list[dict[str, Any]]:
             "to_size": after.from_size if after else None,
             "endorsement": key.endorsement,
         }
-        for key, after in zip(keys, following, strict=True)
+        for key, after in zip(keys, following, strict=False)  # there is none before the first event is sealed
     ]

@@ -10,6 +10,11 @@ UNGOVERNED = {
     "registry_blob": "bytes by their hash; the file that names them is an event",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
     "tuning_runmetric": "measurements that a run reports; its start and end are events",
+    "accounts_keyaddress": "where a key was seen; the first time from somewhere is an event",
+    "notifications_position": "how far the ledger was read",
+    "notifications_delivery": "a message about an event; sending it again by hand is an event",
+    "notifications_attempt": "what came of a message",
+    "notifications_notice": "a message about an event; who has read it is their own business",
     "ledger_eventtext": "a part of an event",
     "ledger_leaf": "the ledger's own tree",
     "ledger_subtree": "the ledger's own tree",
@@ -28,6 +33,7 @@ OBSERVED = {
     "evaluation_evaluation": {
         "lease_owner", "lease_until", "heartbeat_at", "done", "errors", "stalls", "waiting_since", "scoring_at", "message",
     },
+    "notifications_endpoint": {"failing_since", "last_success_at", "refused_at"},
     # What was seen on Ray Serve. Running, failed and the revision that answers are events all the same.
     "serving_deployment": {
         "state", "state_changed_at", "message", "detail", "active_id", "endpoint", "observed_replicas", "failures",

@@ -16,7 +16,7 @@ class Rule:
 
     `kind`: 'public' | 'account' (whoever is signed in; lists show each their own) | 'object' (one team's thing: `see` decides
     between 404 and 403, `need` between 403 and in) | 'current' (acts in the caller's own team) | 'anywhere' (`need` on any
-    team) | 'site' (site administrators).
+    team) | 'mine' (those in `also` alone: to everybody else it is not there) | 'site' (site administrators).
     """
 
     kind: str
@@ -40,6 +40,8 @@ class Rule:
     happy: str = ""
     # A changing method that changes nothing, or nothing that is governed: why there is no event.
     quiet: str = ""
+    # The event that a GET writes, since it is an act worth knowing; empty: it writes nothing.
+    records: str = ""
     # By which of a caller's two clients; empty: the key for REST, the session for pages.
     door: str = ""
 
@@ -84,6 +86,8 @@ def verdict(rule: Rule, caller: Caller, *, rest: bool) -> str:
         return UNKNOWN if rest else LOGIN
     if caller.name in rule.never:
         return REFUSED
+    if rule.kind == "mine":
+        return UNSEEN
     if rule.kind == "account" or caller.site_admin:
         return IN if _admin_may(rule, caller) else REFUSED
     if rule.kind == "site":
@@ -101,3 +105,8 @@ def verdict(rule: Rule, caller: Caller, *, rest: bool) -> str:
 def _admin_may(rule: Rule, caller: Caller) -> bool:
     """A site administrator is an administrator of every team, and nothing more."""
     return rule.kind != "object" or rule.need in ROLE_PERMISSIONS[Role.ADMIN]
+
+
+Table = dict[str, dict[str, Rule]]
+TEAM, ASSET, DEPLOYMENT = P.TEAM_VIEW, P.ASSET_VIEW, P.DEPLOYMENT_VIEW
+NO_CHANGE = "it computes an answer and changes nothing"

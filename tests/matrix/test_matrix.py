@@ -9,6 +9,7 @@ from django.urls import get_resolver
 from accounts.roles import ROLE_PERMISSIONS, Role
 from tests.matrix.calls import Answer, call
 from tests.matrix.expectations import TABLE
+from tests.matrix.governed import is_governed
 from tests.matrix.journal import LEDGER
 from tests.matrix.routes import Route, routes
 from tests.matrix.rules import FOREIGN, IN, LOGIN, REFUSED, UNKNOWN, UNSEEN, Rule, verdict
@@ -109,7 +110,8 @@ def judge(route: Route, method: str, rule: Rule, caller: Caller, expected: str, 
         }[expected]
         if status not in right:
             return f"{status}, not {' or '.join(map(str, right))}: {gist(answer.text)}"
-    if (expected != IN or method == "GET") and (changed := governed_changes(answer)):
+    reading = expected == IN and method == "GET" and not rule.records
+    if (expected != IN or reading) and (changed := traces(answer, only_governed=reading)):
         return f"{expected}, and yet it wrote {changed}"
     if leaked := leaks(rule, caller, answer):
         return f"shows what is another team's: {leaked}"
@@ -126,11 +128,12 @@ def gist(text: str) -> str:
 _OWN_TRACE = {"django_session"}
 
 
-def governed_changes(answer: Answer) -> list[str]:
+def traces(answer: Answer, *, only_governed: bool) -> list[str]:
     return [
         f"{write.verb} {write.table} {sorted(write.columns)}"
         for write in answer.journal.writes
-        if write.table not in _OWN_TRACE
+        if (is_governed(write) or write.table == LEDGER or not only_governed)
+        and write.table not in _OWN_TRACE
         and not (write.table == "accounts_apikey" and write.columns <= {"last_used_at", "last_used_from"})
         and not (write.table == LEDGER and "access.refused" in write.values)
     ]

@@ -13,12 +13,15 @@ import pytest
 from django.core.management import call_command, get_commands
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiKey, Grant, KeyAddress, User
+from accounts.roles import Role
+from accounts.tasks import end_expired_grants, record_key_uses
 from config.celery import app
 from evaluation.tasks import resume
 from evaluation.tasks import run as run_evaluation
 from governance.ledger.models import AuditEvent
 from governance.ledger.tasks import anchor_checkpoints, index_events, seal_events
+from notifications.tasks import deliver, follow, send_mail, sweep
 from registry.tasks import sweep_uploads
 from serving import cluster
 from serving.models import Deployment
@@ -69,12 +72,33 @@ def see_a_failed_start(world: World, patch: pytest.MonkeyPatch, written: Journal
     reconcile()
 
 
+def end_a_grant(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        Grant.objects.filter(user=world.own.people[Role.VIEWER]).update(expires_at=timezone.now() - timedelta(hours=1))
+    end_expired_grants()
+
+
+def use_a_key_at_the_gateway(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        key = ApiKey.objects.get(key_id=world.callers["own:viewer"].key_id)
+        KeyAddress.objects.create(key=key, address="203.0.113.9", recorded=False)
+    record_key_uses()
+
+
 TASKS: dict[str, Work] = {
+    "accounts.tasks.end_expired_grants": Work(end_a_grant, tells=("role.expired",)),
+    "accounts.tasks.record_key_uses": Work(use_a_key_at_the_gateway, tells=("key.first_used_from",)),
     "evaluation.tasks.run": Work(fail_an_evaluation, tells=("evaluation.taken_up", "evaluation.finished")),
     "evaluation.tasks.resume": Work(lambda *_: resume(), quiet="it queues the task above"),
     "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
     "governance.ledger.tasks.seal_events": Work(lambda *_: seal_events(), quiet="the ledger's own tree"),
     "governance.ledger.tasks.anchor_checkpoints": Work(lambda *_: anchor_checkpoints(), quiet="the ledger's own tree"),
+    "notifications.tasks.follow": Work(lambda *_: follow(), quiet="messages about events"),
+    "notifications.tasks.deliver": Work(
+        lambda *_: deliver(), quiet="what came of messages; disabling a webhook is an event"
+    ),
+    "notifications.tasks.send_mail": Work(lambda *_: send_mail(), quiet="what came of messages"),
+    "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
     "tuning.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
@@ -94,7 +118,7 @@ def next_signing_key(*_: Any) -> None:
 
 COMMANDS: dict[str, Work] = {
     "bootstrap": Work(first_administrator, tells=("user.created",)),
-    "rotate_ledger_key": Work(next_signing_key, tells=("ledger.key_rotated",)),
+    "rotate_ledger_key": Work(next_signing_key, tells=("ledger_key.rotated",)),
 }
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from accounts.access import Actor
 from accounts.actions import (
@@ -23,7 +24,10 @@ from accounts.models import Team, User
 from accounts.roles import Role
 from evaluation.actions import create_evaluation
 from governance.actions import create_policy
+from governance.actions.views import save_view
 from governance.ledger.models import AuditEvent
+from notifications.actions import create_webhook
+from notifications.models import Delivery, Notice
 from prompts.actions import create_prompt, move_label
 from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
@@ -142,6 +146,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "evaluation": evaluation,
         "token": internal.sign(versions[0]),
         "values": {
+            **_told(team, people, word, event.pk),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
             "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
@@ -149,6 +154,27 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip
+
+
+def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dict[str, int]:
+    """A webhook with a message that failed, a notice of the reviewer's, and the auditor's view, which is shared."""
+    admin, auditor = Actor(people[Role.ADMIN]), Actor(people[Role.AUDITOR])
+    webhook, _ = create_webhook(
+        team=team, url="https://93.184.216.34/hook", events=["*"], description=f"tells {word}", by=admin
+    )
+    delivery = Delivery.objects.create(
+        endpoint=webhook, type="asset.created", state="failed", event_id=event_id, ended_at=timezone.now()
+    )
+    notice = Notice.objects.create(
+        user=people[Role.REVIEWER],
+        kind="review_wanted",
+        event_id=event_id,
+        team=team.name,
+        title=f"see {word}",
+        link="/",
+    )
+    view = save_view(team=team, name=f"all of {word}", query="action=request", shared=True, by=auditor)
+    return {"webhook_id": webhook.pk, "delivery_id": delivery.pk, "notice_id": notice.pk, "view_id": view.pk}
 
 
 def _asset(team: Team, kind: str, name: str, files: dict[str, bytes], word: str, by: Actor) -> tuple[Any, list[Any]]:

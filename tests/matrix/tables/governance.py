@@ -1,0 +1,81 @@
+"""Policies, requests, the ledger."""
+
+from accounts.roles import Permission as P
+from tests.matrix.rules import ASSET, TEAM, Table, account, anywhere, current, may, sees
+
+CARD = {"checks": [{"type": "card"}], "reviews": {"count": 1, "role": "reviewer"}}
+RULES = {"card": "on", "count": "2", "role": "reviewer", "form-TOTAL_FORMS": "0", "form-INITIAL_FORMS": "0"}
+
+_ASK = {"kind": "model", "asset": "{team}/m", "version": 3, "alias": "production", "reason": "new"}
+REQUESTS: Table = {
+    "api-request-list": {"GET": account(), "POST": may(P.REQUEST_CREATE, _ASK)},
+    "api-request": {"GET": sees(ASSET)},
+    "api-review-list": {"POST": may(P.REQUEST_REVIEW, {"verdict": "approve"})},
+    "api-request-withdraw": {
+        "POST": may(P.REQUEST_CREATE, never=("own:admin", "own:deployer", "root"), happy="own:contributor"),
+    },
+    "request-list": {"GET": account()},
+    "request-create": {
+        "GET": anywhere(P.REQUEST_CREATE),
+        "POST": anywhere(P.REQUEST_CREATE, _ASK, foreign=422),
+    },
+    "request-detail": {
+        "GET": sees(ASSET),
+        "POST": sees(ASSET, quiet="it shows the page, as for a review that was refused"),
+    },
+    "request-review": {"POST": may(P.REQUEST_REVIEW, {"verdict": "approve"}, refused=409)},
+    "request-withdraw": {
+        "POST": may(P.REQUEST_CREATE, never=("own:admin", "own:deployer", "root"), happy="own:contributor"),
+    },
+}
+
+# The auditor's, shared: whoever reads the ledger sees it, its owner changes it, and whoever manages the team removes it too.
+_SHARED_VIEW = sees(P.LEDGER_VIEW)
+GOVERNANCE: Table = {
+    "api-policy-list": {
+        "GET": account(),
+        "POST": may(P.POLICY_EDIT, {"team": "{team}", "kind": "prompt", "stage": "staging", **CARD}, see=TEAM),
+    },
+    "api-policy": {
+        "GET": sees(TEAM),
+        "PUT": may(P.POLICY_EDIT, {**CARD, "reviews": {"count": 2, "role": "reviewer"}}, see=TEAM),
+        "DELETE": may(P.POLICY_EDIT, see=TEAM),
+    },
+    "policy-list": {"GET": account()},
+    "policy-create": {
+        "GET": current(P.POLICY_EDIT),
+        "POST": current(P.POLICY_EDIT, {"kind": "dataset", "pattern": "*", "stage": "staging", **RULES}),
+    },
+    "policy-edit": {"GET": sees(TEAM), "POST": may(P.POLICY_EDIT, RULES, see=TEAM)},
+    "policy-remove": {"POST": may(P.POLICY_EDIT, see=TEAM)},
+    "api-ledger": {"GET": anywhere(P.LEDGER_VIEW)},
+    "api-event": {"GET": anywhere(P.LEDGER_VIEW, foreign=404)},
+    "api-proof": {"GET": anywhere(P.LEDGER_VIEW, foreign=404, ok=(409,))},
+    "api-checkpoint": {"GET": account(ok=(404,))},  # nothing is sealed before it is committed, and this world never is
+    "api-checkpoint-list": {"GET": account()},
+    "api-checkpoint-text": {"GET": account()},
+    "api-consistency": {"GET": account(query="from=0&to=0")},
+    "api-ledger-keys": {"GET": account()},
+    "api-ledger-status": {"GET": account()},
+    "api-signing-key": {"GET": account()},
+    "ledger-list": {"GET": anywhere(P.LEDGER_VIEW)},
+    "event-detail": {"GET": anywhere(P.LEDGER_VIEW, foreign=404)},
+    "ledger-newer": {"GET": anywhere(P.LEDGER_VIEW)},
+    "ledger-integrity": {"GET": anywhere(P.LEDGER_VIEW)},
+    "saved-view-list": {
+        "GET": anywhere(P.LEDGER_VIEW),
+        "POST": anywhere(P.LEDGER_VIEW, {"name": "new", "query": "action=request"}),
+    },
+    "saved-view-change": {"POST": _SHARED_VIEW.but(body={"name": "new"}, never=("own:admin", "root"))},
+    "saved-view-remove": {"POST": _SHARED_VIEW},
+    "api-saved-view-list": {
+        "GET": account(),
+        "POST": may(P.LEDGER_VIEW, {"team": "{team}", "name": "new", "query": "action=request"}, see=TEAM),
+    },
+    "api-saved-view": {
+        "GET": _SHARED_VIEW,
+        "PATCH": _SHARED_VIEW.but(body={"name": "new"}, never=("own:admin", "root")),
+        "DELETE": _SHARED_VIEW,
+    },
+    "ledger-life": {"GET": anywhere(P.LEDGER_VIEW, foreign=404)},
+}

@@ -1,0 +1,109 @@
+"""Models, datasets and prompts."""
+
+from accounts.roles import Permission as P
+from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Table, account, current, may, sees
+
+
+def _registry(kind: str) -> Table:
+    """Models and datasets: the same routes under two names."""
+    task = {"task": "text-generation"} if kind == "model" else {}
+    draft, edit, move = {"number": 2}, P.ASSET_EDIT, P.ALIAS_MOVE
+    rest: Table = {
+        f"api-{kind}s": {
+            "GET": account(),
+            "POST": may(P.ASSET_CREATE, {"team": "{team}", "name": "fresh", **task}, see=TEAM),
+        },
+        f"api-{kind}": {"GET": sees(ASSET), "PATCH": may(edit, {"description": "new"})},
+        f"api-{kind}-versions": {"GET": sees(ASSET), "POST": may(edit, {"message": "new"})},
+        f"api-{kind}-version": {"GET": sees(ASSET), "DELETE": may(edit, values=draft)},
+        f"api-{kind}-version-register": {"POST": may(edit, values=draft)},
+        f"api-{kind}-files": {"GET": sees(ASSET)},
+        f"api-{kind}-file": {
+            "GET": sees(ASSET, values={"path": "notes.txt"}),
+            "PUT": may(edit, b"new", values={**draft, "path": "new.txt"}),
+            "DELETE": may(edit, values={**draft, "path": "notes.txt"}),
+        },
+        f"api-{kind}-aliases": {"GET": sees(ASSET)},
+        f"api-{kind}-alias": {
+            "GET": sees(ASSET),
+            "PUT": may(move, {"version": 3, "reason": "new"}),
+            "DELETE": may(move, {"reason": "new"}),
+        },
+        f"api-{kind}-alias-history": {"GET": sees(ASSET)},
+    }
+    pages: Table = {
+        f"{kind}-list": {"GET": account()},
+        f"{kind}-create": {
+            "GET": current(P.ASSET_CREATE),
+            "POST": current(P.ASSET_CREATE, {"name": "fresh", **task}),
+        },
+        **{f"{kind}-{tab}": {"GET": sees(ASSET)} for tab in ("detail", "files", "card", "history")},
+        f"{kind}-settings": {"GET": sees(ASSET), "POST": may(edit, {"description": "new", **task})},
+        f"{kind}-alias-move": {"POST": may(move, {"alias": "candidate", "version": 3})},
+        f"{kind}-alias-remove": {"POST": may(move)},
+        f"{kind}-version-compare": {"GET": sees(ASSET, query="from=1&to=3")},
+        f"{kind}-version-create": {"GET": may(edit), "POST": may(edit, {"message": "new"})},
+        f"{kind}-version-detail": {"GET": sees(ASSET)},
+        f"{kind}-version-register": {"POST": may(edit, values=draft)},
+        f"{kind}-version-discard": {"POST": may(edit, values=draft)},
+        f"{kind}-file-upload": {"POST": may(edit, {"uploads": b"new"}, values=draft)},
+        f"{kind}-file-remove": {"POST": may(edit, {"path": "notes.txt"}, values=draft)},
+    }
+    name = {"name": kind[0]}  # m, d
+    return {
+        key: {m: rule.but(values={**name, **rule.values}) for m, rule in rules.items()}
+        for key, rules in (rest | pages).items()
+    }
+
+
+REGISTRY: Table = {
+    **_registry("model"),
+    **_registry("dataset"),
+    "api-dataset-rows": {"GET": sees(ASSET, values={"name": "d"})},
+    "dataset-version-rows": {"GET": sees(ASSET, values={"name": "d"})},
+    "model-deployments": {"GET": sees(ASSET)},
+    "model-evaluations": {"GET": sees(ASSET)},
+}
+
+_PROMPT = {"name": "p"}
+PROMPTS: Table = {
+    "api-prompt-list": {
+        "GET": account(),
+        "POST": may(P.ASSET_CREATE, {"team": "{team}", "name": "fresh"}, see=TEAM),
+    },
+    "api-prompt-detail": {"GET": sees(ASSET), "PATCH": may(P.ASSET_EDIT, {"description": "new"})},
+    "api-prompt-versions": {
+        "GET": sees(ASSET),
+        "POST": may(P.ASSET_EDIT, {"type": "text", "template": "New {{ x }}"}),
+    },
+    "api-prompt-version": {"GET": sees(ASSET)},
+    "api-prompt-render": {"POST": sees(ASSET, body={"variables": {"x": "1"}}, quiet=NO_CHANGE)},
+    "api-prompt-diff": {"GET": sees(ASSET, query="from=1&to=2")},
+    "api-label-list": {"GET": sees(ASSET)},
+    "api-label-detail": {
+        "GET": sees(ASSET),
+        "PUT": may(P.ALIAS_MOVE, {"version": 1}),
+        "DELETE": may(P.ALIAS_MOVE, {"reason": "new"}),
+    },
+    "api-label-history": {"GET": sees(ASSET)},
+    "prompt-list": {"GET": account()},
+    "prompt-create": {"GET": current(P.ASSET_CREATE), "POST": current(P.ASSET_CREATE, {"name": "fresh"})},
+    "prompt-detail": {"GET": sees(ASSET)},
+    "prompt-update": {"POST": may(P.ASSET_EDIT, {"description": "new"})},
+    "prompt-version-diff": {"GET": sees(ASSET, query="from=1&to=2")},
+    "prompt-version-create": {
+        "GET": may(P.ASSET_EDIT),
+        "POST": may(P.ASSET_EDIT, {"type": "text", "template": "New {{ x }}"}),
+    },
+    "prompt-version-check": {
+        "POST": sees(ASSET, body={"type": "text", "template": "New {{ x }}"}, quiet=NO_CHANGE),
+    },
+    "prompt-version-detail": {"GET": sees(ASSET)},
+    "prompt-version-render": {"POST": sees(ASSET, body={"v.x": "1"}, quiet=NO_CHANGE)},
+    "label-move": {"POST": may(P.ALIAS_MOVE, {"label": "candidate", "version": 1})},
+    "label-remove": {"POST": may(P.ALIAS_MOVE)},
+}
+PROMPTS = {
+    name: {m: rule.but(values={**_PROMPT, **rule.values}) for m, rule in rules.items()}
+    for name, rules in PROMPTS.items()
+}

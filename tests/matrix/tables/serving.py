@@ -1,0 +1,81 @@
+"""Deployments, evaluations, runs."""
+
+from accounts.roles import Permission as P
+from tests.matrix.rules import ASSET, DEPLOYMENT, NO_CHANGE, TEAM, Table, account, anywhere, current, may, sees
+
+_DEP, _HALTED = {"name": "dep"}, {"name": "halted"}
+_NEW = {"team": "{team}", "name": "fresh", "model": "{team}/m", "version": 1, "stage": "development"}
+MANAGE, INVOKE = P.DEPLOYMENT_MANAGE, P.MODEL_INVOKE
+SERVING: Table = {
+    "api-deployment-list": {"GET": account(), "POST": may(MANAGE, _NEW, see=DEPLOYMENT)},
+    "api-deployment-detail": {
+        "GET": sees(DEPLOYMENT, values=_DEP),
+        "PATCH": may(MANAGE, {"replicas": 2}, see=DEPLOYMENT, values=_DEP),
+        "DELETE": may(MANAGE, see=DEPLOYMENT, values=_HALTED),
+    },
+    "api-deployment-stop": {"POST": may(MANAGE, see=DEPLOYMENT, values=_DEP)},
+    "api-deployment-start": {"POST": may(MANAGE, see=DEPLOYMENT, values=_HALTED)},
+    "api-deployment-logs": {"GET": sees(DEPLOYMENT, values=_DEP)},
+    "api-deployment-revisions": {"GET": sees(DEPLOYMENT, values=_DEP)},
+    "api-cluster": {"GET": account()},
+    "deployment-list": {"GET": account()},
+    "deployment-create": {
+        "GET": current(MANAGE),
+        "POST": current(
+            MANAGE, {"version": 1, "name": "fresh", "replicas": 1, "engine": "transformers"}, query="stage=development"
+        ),
+    },
+    **{f"deployment-{tab}": {"GET": sees(DEPLOYMENT, values=_DEP)} for tab in ("detail", "live", "logs", "history")},
+    "deployment-revisions": {
+        "GET": sees(DEPLOYMENT, values=_DEP),
+        "POST": may(MANAGE, {"version": 3, "engine": "transformers"}, see=DEPLOYMENT, values=_DEP),
+    },
+    "deployment-scale": {"POST": may(MANAGE, {"replicas": 2}, see=DEPLOYMENT, values=_DEP)},
+    "deployment-stop": {"POST": may(MANAGE, see=DEPLOYMENT, values=_DEP)},
+    "deployment-start": {"POST": may(MANAGE, see=DEPLOYMENT, values=_HALTED)},
+    "deployment-delete": {"POST": may(MANAGE, {"confirm": "halted"}, see=DEPLOYMENT, values=_HALTED)},
+    "deployment-try": {
+        "POST": may(
+            INVOKE,
+            {"prompt": "x", "max_tokens": 1, "temperature": 0},
+            see=DEPLOYMENT,
+            values=_DEP,
+            ok=(409, 503),
+            quiet=NO_CHANGE,
+        ),
+    },
+    "deployment-compare": {
+        "POST": may(
+            INVOKE, {"first": "x", "second": "y"}, see=DEPLOYMENT, values=_DEP, ok=(400, 409, 422, 503), quiet=NO_CHANGE
+        ),
+    },
+}
+
+_EVALUATE = {"model": "{team}/m", "version": 1, "dataset": "{team}/d", "dataset_version": 1}
+_EVALUATE_FORM = {**_EVALUATE, "max_tokens": 8, "temperature": 0, "input_field": "input", "expected_field": "expected"}
+_POINTS = {"metrics": [{"key": "loss", "step": 1, "value": 0.5}]}
+RUNS: Table = {
+    "api-evaluations": {"GET": account(), "POST": may(P.EVALUATION_RUN, _EVALUATE)},
+    "api-evaluation": {"GET": sees(ASSET)},
+    "api-evaluation-examples": {"GET": sees(ASSET)},
+    "api-evaluation-cancel": {"POST": may(P.EVALUATION_RUN)},
+    "evaluation-list": {"GET": account()},
+    "evaluation-create": {
+        "GET": anywhere(P.EVALUATION_RUN),
+        "POST": anywhere(P.EVALUATION_RUN, _EVALUATE_FORM, foreign=422),
+    },
+    "evaluation-choices": {"GET": account()},
+    "evaluation-detail": {"GET": sees(ASSET)},
+    "evaluation-live": {"GET": sees(ASSET)},
+    "evaluation-cancel": {"POST": may(P.EVALUATION_RUN)},
+    "api-runs": {"GET": account(), "POST": may(P.RUN_CREATE, {"team": "{team}", "name": "fresh"}, see=TEAM)},
+    "api-run": {"GET": sees(ASSET), "PATCH": may(P.RUN_CREATE, {"state": "running", "step": 5})},
+    "api-run-metrics": {
+        "GET": sees(ASSET),
+        "POST": may(P.RUN_CREATE, _POINTS, quiet="measurements that a run reports; its start and end are events"),
+    },
+    "run-list": {"GET": account()},
+    "run-detail": {"GET": sees(ASSET)},
+    "run-live": {"GET": sees(ASSET)},
+    "run-cancel": {"POST": may(P.RUN_CREATE)},
+}
