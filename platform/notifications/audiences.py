@@ -11,6 +11,7 @@ from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest
 from notifications import holders
 from notifications.kinds import Kind
+from notifications.models import Notice
 
 MAX_BODY = 2_000
 _MENTION = re.compile(r"(?<![\w@.])@([A-Za-z0-9._%+-]+(?:@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)?)")
@@ -28,13 +29,13 @@ class Told:
 
 
 def told_of(event: AuditEvent) -> list[Told]:
-    """Everybody whom the event concerns, each once; whoever acted is not told of their own act."""
+    """Everybody whom the event concerns, each once; whoever acted is not told of their own act (but of their key's)."""
     tell = _TELLERS.get(event.action)
     if tell is None:
         return []
     seen: dict[int, Told] = {}
     for told in tell(event):
-        if told.user_id != event.actor_id:
+        if told.user_id != event.actor_id or told.kind == Kind.KEY_USED:
             seen.setdefault(told.user_id, told)
     return list(seen.values())
 
@@ -73,14 +74,22 @@ def _mentions(event: AuditEvent, request: ApprovalRequest) -> Iterable[Told]:
 # What each event says to whom
 
 
+def _wanted(event: AuditEvent, request: ApprovalRequest, why: str, *, again: bool = False) -> Iterable[Told]:
+    """Those whom the request waits for now; without `again` those alone who have not been asked before."""
+    if request.state != ApprovalRequest.State.OPEN and not request.glass_broken:
+        return
+    people = holders.reviewers_of(request)
+    if not again:
+        asked = Notice.objects.filter(kind=Kind.REVIEW_WANTED, link=f"/requests/{request.pk}", user_id__in=people)
+        people -= set(asked.values_list("user_id", flat=True))
+    yield from _tell(people, Kind.REVIEW_WANTED, event, why)
+
+
 def _opened(event: AuditEvent) -> Iterable[Told]:
     request = _request_of(event)
-    if request is None:
-        return
-    yield from _mentions(event, request)
-    if request.state == ApprovalRequest.State.OPEN:
-        title = f"{event.actor_name} asks for your review: {request}"
-        yield from _tell(holders.reviewers_of(request), Kind.REVIEW_WANTED, event, title)
+    if request is not None:
+        yield from _mentions(event, request)
+        yield from _wanted(event, request, f"{event.actor_name} asks for your review: {request}")
 
 
 def _reviewed(event: AuditEvent) -> Iterable[Told]:
@@ -94,6 +103,33 @@ def _reviewed(event: AuditEvent) -> Iterable[Told]:
     if words:
         title = f"{event.actor_name} {words} your request: {request}"
         yield from _tell([request.requested_by_id], Kind.DISCUSSION, event, title)
+    if verdict == "approve":  # the next step's reviewers are asked in their turn
+        yield from _wanted(event, request, f"{event.actor_name} has approved, and it is your turn: {request}")
+
+
+def _answered(event: AuditEvent) -> Iterable[Told]:
+    request = _request_of(event)
+    if request is None:
+        return
+    yield from _mentions(event, request)
+    asked_by = set((event.after or {}).get("asked_by", []))
+    people = [key for key, email in holders.members(event.team).items() if email in asked_by]
+    yield from _tell(people, Kind.REVIEW_WANTED, event, f"{event.actor_name} answers what you asked for: {request}")
+
+
+def _reopened(event: AuditEvent) -> Iterable[Told]:
+    request = _request_of(event)
+    if request is not None:
+        yield from _tell([request.requested_by_id], Kind.DECISION, event, f"Your request is open again: {request}")
+        yield from _wanted(event, request, f"Open again, and it waits for you: {request}", again=True)
+
+
+def _stale(event: AuditEvent) -> Iterable[Told]:
+    request = _request_of(event)
+    reviewer = (event.after or {}).get("reviewer", "")
+    if request is not None:
+        people = [key for key, email in holders.members(event.team).items() if email == reviewer]
+        yield from _tell(people, Kind.REVIEW_WANTED, event, f"Your approval no longer counts: {request}")
 
 
 def _decided(word: str) -> Callable[[AuditEvent], Iterable[Told]]:
@@ -120,9 +156,9 @@ def _escalated(event: AuditEvent) -> Iterable[Told]:
     request = _request_of(event)
     if request is None:
         return
+    people, to = holders.reviewers_of(request), (event.after or {}).get("to")
+    people |= holders.party(request, to) if to else holders.holders(request.team, Permission.TEAM_MANAGE)
     title = f"Still waiting, and escalated to you: {request}"
-    named = {key for key in (event.after or {}).get("people", []) if isinstance(key, int)}
-    people = named or holders.reviewers_of(request) | holders.holders(request.team, Permission.TEAM_MANAGE)
     yield from _tell(people - {request.requested_by_id}, Kind.ESCALATION, event, title)
 
 
@@ -142,6 +178,20 @@ def _webhook_disabled(event: AuditEvent) -> Iterable[Told]:
     yield from _tell(people, Kind.WEBHOOK_DISABLED, event, title, link=f"/settings/webhooks/{event.target_id}/")
 
 
+def _delegated(event: AuditEvent) -> Iterable[Told]:
+    after = event.after or {}
+    people = [key for key, email in holders.members(event.team).items() if email == after.get("delegate")]
+    title = f"{event.actor_name} asks you to review for them until {str(after.get('ends_at', ''))[:10]}"
+    yield from _tell(people, Kind.DELEGATION, event, title, link="/requests/")
+
+
+def _key_used(event: AuditEvent) -> Iterable[Told]:
+    if event.actor_id is not None:
+        where = (event.after or {}).get("address") or event.address
+        title = f"Your API key '{event.target_label}' is used from {where} for the first time"
+        yield from _tell([event.actor_id], Kind.KEY_USED, event, title, link="/settings/keys/")
+
+
 _TELLERS: dict[str, Callable[[AuditEvent], Iterable[Told]]] = {
     Action.REQUEST_OPENED: _opened,
     Action.REQUEST_REVIEWED: _reviewed,
@@ -150,9 +200,16 @@ _TELLERS: dict[str, Callable[[AuditEvent], Iterable[Told]]] = {
     Action.REQUEST_REJECTED: _decided("rejected"),
     Action.REQUEST_SUPERSEDED: _decided("superseded"),
     Action.WEBHOOK_DISABLED: _webhook_disabled,
+    Action.KEY_FIRST_USED_FROM: _key_used,
     # Of the life of requests beyond a decision.
     "request.expired": _decided("expired"),
-    "request.glass_broken": _glass_broken,
+    "request.reopened": _reopened,
+    "request.answered": _answered,
     "request.escalated": _escalated,
-    "request.lapsed": _lapsed,
+    "request.glass_broken": _glass_broken,
+    "request.glass_confirmed": _decided("confirmed afterwards"),
+    "request.glass_rolled_back": _decided("rolled back"),
+    "review.stale": _stale,
+    "approval.lapsed": _lapsed,
+    "delegation.created": _delegated,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accounts.held import Held
-from accounts.models import Grant, Team, User
+from accounts.models import Grant, GroupMember, Team, User
 from accounts.roles import Permission, known_permissions, permissions_of
 from governance.models import ApprovalRequest
 from governance.models.reviews import Delegation
@@ -33,18 +33,40 @@ def members(team: str) -> dict[int, str]:
 
 
 def reviewers_of(request: ApprovalRequest) -> set[int]:
-    """Who may be waited for: those who may review just this, and who stands in for them, but nobody behind the request."""
-    name = request.asset_label.partition("/")[2]
-    found = {
-        user
-        for user, held in _held_in(request.team)
-        if held.gives(Permission.REQUEST_REVIEW, request.stage) and _covers(held, request, name)
-    }
+    """Who may be waited for: those whom the request says that it waits for (else who may review just this), and who stands in
+    for them, but nobody behind the request."""
+    # Requests that say whom they wait for have it as parties: 'role:reviewer', 'group:legal', 'escalated:role:admin'.
+    waits: list[str] | None = getattr(request, "waits_for", None)
+    if waits is None:
+        name = request.asset_label.partition("/")[2]
+        found = {
+            user
+            for user, held in _held_in(request.team)
+            if held.gives(Permission.REQUEST_REVIEW, request.stage) and _covers(held, request, name)
+        }
+    else:
+        found = set().union(*(party(request, text.removeprefix("escalated:")) for text in waits))
     delegations = Delegation.objects.in_force().filter(
         team=request.team, delegator_id__in=found, delegate__is_active=True
     )
     found |= set(delegations.values_list("delegate_id", flat=True))
     return found - {*request.author_ids, request.requested_by_id}
+
+
+def party(request: ApprovalRequest, text: str) -> set[int]:
+    """The active people of 'role:reviewer' (on what the request is about, at its stage) or 'group:legal'."""
+    what, _, slug = text.partition(":")
+    if what == "group":
+        rows = GroupMember.objects.filter(
+            group__team=request.team, group__slug=slug, user__is_active=True, user__kind=User.Kind.PERSON
+        )
+        return set(rows.values_list("user_id", flat=True))
+    name = request.asset_label.partition("/")[2]
+    return {
+        user
+        for user, held in _held_in(request.team)
+        if held.role == slug and held.holds_at(request.stage) and _covers(held, request, name)
+    }
 
 
 def _covers(held: Held, request: ApprovalRequest, name: str) -> bool:

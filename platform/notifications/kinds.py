@@ -14,6 +14,8 @@ class Kind(StrEnum):
     ESCALATION = "escalation"
     GLASS_BROKEN = "glass_broken"
     SHELF_LIFE = "shelf_life"
+    DELEGATION = "delegation"
+    KEY_USED = "key_used"
     WEBHOOK_DISABLED = "webhook_disabled"
 
 
@@ -37,5 +39,9 @@ ABOUT: dict[Kind, About] = {
     Kind.ESCALATION: About("A request is escalated", "It waited too long, and you are asked to look at it."),
     Kind.GLASS_BROKEN: About("The glass was broken", "Something was changed at once, without the reviews it needs."),
     Kind.SHELF_LIFE: About("An approval ran out", "What is in use needs a new approval."),
+    Kind.DELEGATION: About("I am to stand in for somebody", "A colleague hands you their reviewing while away."),
+    Kind.KEY_USED: About(
+        "A key of mine is used from a new address", "The first use of an API key from an address.", by_mail=False
+    ),
     Kind.WEBHOOK_DISABLED: About("A webhook was disabled", "A team's webhook failed for days or is gone."),
 }

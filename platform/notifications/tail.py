@@ -17,6 +17,7 @@ from notifications.models import Delivery, Endpoint, Notice, Position, Preferenc
 
 NAME = "ledger"
 BATCH = 200
+STEPS = (Kind.DECISION, Kind.DISCUSSION)
 # Of what is older than this (as after a long stop) people are not told by e-mail any more.
 STALE = timedelta(days=7)
 
@@ -94,16 +95,20 @@ def _notices(events: Sequence[AuditEvent]) -> list[Notice]:
 
 
 def _without_steps(told: list[tuple[AuditEvent, Told]]) -> list[tuple[AuditEvent, Told]]:
-    """Of several steps of one request in one transaction (reviewed, approved and applied at once) a person hears the last."""
-    steps = (Kind.DECISION, Kind.DISCUSSION)
+    """Of several steps of one request in one transaction (reviewed, approved and applied at once) a person hears the last,
+    and of several askings for one review that are taken in together the first."""
     last: dict[tuple[int, int, str], int] = {}
+    first: dict[tuple[int, str], int] = {}
     for place, (event, one) in enumerate(told):
-        if one.kind in steps:
+        if one.kind in STEPS:
             last[event.xid, one.user_id, event.target_id] = place
+        elif one.kind == Kind.REVIEW_WANTED:
+            first.setdefault((one.user_id, one.link), place)
+    kept = {*last.values(), *first.values()}
     return [
         (event, one)
         for place, (event, one) in enumerate(told)
-        if one.kind not in steps or last[event.xid, one.user_id, event.target_id] == place
+        if place in kept or one.kind not in (*STEPS, Kind.REVIEW_WANTED)
     ]
 
 
