@@ -55,11 +55,6 @@ def hook(body: Any = None, **more: Any) -> Rule:
     return may(P.WEBHOOK_MANAGE, body, see=TEAM, **more)
 
 
-def delivery(**more: Any) -> Rule:
-    """Deliveries are there for whoever manages webhooks, and for nobody else."""
-    return sees(P.WEBHOOK_MANAGE, **more)
-
-
 NOTIFICATIONS: Table = {
     "api-webhook-list": {"GET": hook(), "POST": hook(_HOOK)},
     "api-webhook-event-types": {"GET": account()},
@@ -68,8 +63,8 @@ NOTIFICATIONS: Table = {
     "api-webhook-test": {"POST": hook()},
     "api-delivery-list": {"GET": hook()},
     "api-deliveries-resend": {"POST": hook({"since": "2026-01-01T00:00:00Z"})},
-    "api-delivery": {"GET": delivery()},
-    "api-delivery-resend": {"POST": delivery()},
+    "api-delivery": {"GET": hook()},
+    "api-delivery-resend": {"POST": hook()},
     "api-notice-list": {"GET": account()},
     "api-notices-read": {"POST": account({}, quiet=_OWN_NOTICES)},
     "api-notice-preferences": {
@@ -88,8 +83,8 @@ NOTIFICATIONS: Table = {
     "webhook-remove": {"POST": hook()},
     "webhook-test": {"POST": hook()},
     "deliveries-resend": {"POST": hook({"hours": "24"})},
-    "delivery-detail": {"GET": delivery()},
-    "delivery-resend": {"POST": delivery()},
+    "delivery-detail": {"GET": hook()},
+    "delivery-resend": {"POST": hook()},
     "settings-notifications": {"GET": account(), "POST": account({})},
     "notice-list": {"GET": account()},
     "notices-read": {"POST": account({}, quiet=_OWN_NOTICES)},
