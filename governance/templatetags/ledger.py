@@ -24,6 +24,8 @@ def short(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping | list):
         return f"{len(value)} entries" if value else "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     text = str(value)
     if text.startswith("sha256:"):
         return text[7:19]

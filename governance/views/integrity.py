@@ -1,20 +1,19 @@
 """The page on which an auditor checks the ledger as a whole: checkpoints, keys, anchors, and how to verify offline."""
 
-import base64
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.authentication import actor_of
 from accounts.errors import Invalid, NotFound, Problem
 from accounts.rest import keyset_page
 from governance.access import ledger_teams
+from governance.ledger import keys, sealer, state
 from governance.ledger.commits import Position
-from governance.ledger.models import Anchor, Checkpoint, Leaf, SigningKey
+from governance.ledger.models import Anchor, Checkpoint, Leaf
 from governance.ledger.search.tail import tail
 
 _CHECKPOINTS = 20
@@ -37,19 +36,20 @@ def integrity(request: HttpRequest) -> HttpResponse:
         Checkpoint.objects.all(), order=["-tree_size"], cursor=request.GET.get("cursor", ""), limit=_CHECKPOINTS
     )
     latest = Checkpoint.objects.order_by("-tree_size").first()
-    keys = [_key(key) for key in SigningKey.objects.order_by("-id")]
+    known = keys.shown()
     shown = compared or ([latest] if latest else [])
     context = {
         "problem": problem,
         "latest": latest,
         "waiting": _waiting(),
+        "problem_sealing": state.problem(),
         "checkpoints": checkpoints,
         "next": following,
         "compared": compared,
-        "keys": keys,
+        "keys": known[::-1],
         "anchors": list(Anchor.objects.order_by("-id")[:_ANCHORS]),
-        "shown": {"notes": [one.note for one in shown], "keys": keys},
-        "commands": _commands(request, keys[0]["verifier"] if keys else "KEY"),
+        "shown": {"notes": [one.note for one in shown], "keys": known},
+        "commands": _commands(request, known[-1]["text"] if known else "KEY"),
     }
     return render(request, "governance/integrity.html", context, status=problem.status if problem else 200)
 
@@ -62,7 +62,7 @@ def _commands(request: HttpRequest, key: str) -> str:
         (
             f"{curl} -o countersign_verify.py {api}/verifier",
             f"{curl} -o ledger.jsonl '{api}/export?format=jsonl'",
-            f"{curl} -o checkpoints.txt {api}/checkpoint",
+            f"{curl} -o checkpoints.txt {api}/checkpoints.txt",
             f"python3 countersign_verify.py ledger.jsonl checkpoints.txt --key '{key}'",
         )
     )
@@ -86,24 +86,5 @@ def _compared(first: str, second: str) -> list[Checkpoint]:
 def _waiting() -> dict[str, Any]:
     """How many events wait for their seal, and for how long the oldest has."""
     last = Leaf.objects.order_by("-index").values_list("event__xid", "event_id").first()
-    times = list(
-        tail(Position(*last) if last else Position()).order_by("xid", "id").values_list("at", flat=True)[:_MOST_WAITING]
-    )
-    return {
-        "count": len(times),
-        "more": len(times) == _MOST_WAITING,
-        "lag_s": max(0.0, (timezone.now() - min(times)).total_seconds()) if times else 0.0,
-    }
-
-
-def _key(key: SigningKey) -> dict[str, Any]:
-    """A key as the page lists it and as the browser uses it; `verifier` is what C2SP tools and the offline verifier take."""
-    public = bytes(key.public_key)
-    return {
-        "name": key.name,
-        "hash": key.hash,
-        "public_key": base64.b64encode(public).decode(),
-        "verifier": f"{key.name}+{key.hash}+{base64.b64encode(bytes([1]) + public).decode()}",
-        "active_from": key.active_from,
-        "from_size": key.from_size,
-    }
+    count = tail(Position(*last) if last else Position()).values("pk")[:_MOST_WAITING].count()
+    return {"count": count, "more": count == _MOST_WAITING, "lag_s": sealer.lag_s()}

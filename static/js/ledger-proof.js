@@ -65,19 +65,24 @@ window.countersignProof = (() => {
     return sn === 0n ? { old: fr, new: sr } : null;
   }
 
-  // A C2SP checkpoint: origin, size, root; then signatures of 4 bytes of key id and 64 of Ed25519.
+  // Signature lines of a note: 4 bytes of key id and 64 of Ed25519 each.
+  function readSignatures(lines) {
+    return lines.split("\n").filter(Boolean).map((line) => {
+      const parts = line.match(/^\u2014 (\S+) (\S+)$/);
+      if (!parts) throw new Error("A signature line of the checkpoint can't be read.");
+      const bytes = fromBase64(parts[2]);
+      return { name: parts[1], hash: hex(bytes.slice(0, 4)), signature: bytes.slice(4) };
+    });
+  }
+
+  // A C2SP checkpoint: origin, size, root; then signatures.
   function readNote(note) {
     const end = note.indexOf("\n\n");
     if (end < 0) throw new Error("The checkpoint is no signed note: it has no signatures.");
     const body = note.slice(0, end + 1);
     const [origin, size, root] = body.split("\n");
     if (!origin || !/^(0|[1-9]\d*)$/.test(size) || !root) throw new Error("The checkpoint's text is not origin, size and root.");
-    const signatures = note.slice(end + 2).split("\n").filter(Boolean).map((line) => {
-      const parts = line.match(/^\u2014 (\S+) (\S+)$/);
-      if (!parts) throw new Error("A signature line of the checkpoint can't be read.");
-      const bytes = fromBase64(parts[2]);
-      return { name: parts[1], hash: hex(bytes.slice(0, 4)), signature: bytes.slice(4) };
-    });
+    const signatures = readSignatures(note.slice(end + 2));
     return { note, body, origin, size: Number(size), root: fromBase64(root), signatures };
   }
   const keyHash = async (name, publicKey) => hex((await sha256(text.encode(name), Uint8Array.of(10, 1), publicKey)).slice(0, 4));
@@ -90,5 +95,5 @@ window.countersignProof = (() => {
     return crypto.subtle.verify({ name: "Ed25519" }, key, signature, text.encode(message));
   }
 
-  return { canonical, commitment, leafHash, rootOfInclusion, rootsOfConsistency, readNote, keyHash, verifies, hex, base64, fromBase64, same };
+  return { canonical, commitment, leafHash, rootOfInclusion, rootsOfConsistency, readNote, readSignatures, keyHash, verifies, hex, base64, fromBase64, same };
 })();

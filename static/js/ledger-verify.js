@@ -107,7 +107,7 @@
   async function checkSignature(checkpoint, keys) {
     const pinned = storage("get", PINNED);
     const raw = { title: "The checkpoint, a signed note", text: checkpoint.note };
-    const candidates = pinned ? [{ public_key: pinned }] : keys;
+    const candidates = pinned ? await endorsed(pinned, keys) : keys;
     let unable = false;
     for (const line of checkpoint.signatures) {
       for (const key of candidates) {
@@ -125,6 +125,26 @@
       return false;
     }
     fail("Signature", pinned ? "The checkpoint is not signed by the key that you pinned." : "The checkpoint is signed by no key that this server knows.", { "key ids in the note": checkpoint.signatures.map((line) => line.hash).join(", ") || "none" }, raw);
+  }
+
+  // A pinned key hands over to the next one by a note that it signs; so the trust follows a rotation.
+  async function endorsed(pinned, keys) {
+    const trusted = [{ public_key: pinned }];
+    for (const key of keys.filter((one) => one.endorsement)) {
+      const end = key.endorsement.indexOf("\n\n");
+      const body = key.endorsement.slice(0, end + 1);
+      if (end < 0 || !body.startsWith("countersign ledger key rotation\n") || body.split("\n")[3] !== key.text) continue;
+      const bytes = proof.fromBase64(key.public_key);
+      const said = `${key.name}+${await proof.keyHash(key.name, bytes)}+`;
+      if (!key.text.startsWith(said) || !proof.same(proof.fromBase64(key.text.slice(said.length)), Uint8Array.of(1, ...bytes))) continue;
+      const by = proof.fromBase64(trusted.at(-1).public_key);
+      for (const line of proof.readSignatures(key.endorsement.slice(end + 2))) {
+        if (await proof.keyHash(line.name, by) !== line.hash || !(await proof.verifies(by, line.signature, body))) continue;
+        trusted.push(key);
+        break;
+      }
+    }
+    return trusted;
   }
 
   async function consistent(first, second) {

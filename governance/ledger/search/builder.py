@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import connection, transaction
 
 from governance.ledger.commits import Position, committed_after
-from governance.ledger.models import ERASED, AuditEvent
+from governance.ledger.models import AuditEvent
 from governance.ledger.search.models import SearchBatch, SearchName
 from governance.ledger.search.terms import BLOCK, BLOCK_BITS, facets_of, pack, term, trigrams
 
@@ -34,9 +34,12 @@ def _one(size: int) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return False
-    events = committed_after(indexed_to(), size)
+    last = SearchBatch.objects.order_by("-id").first()
+    events = committed_after(Position(last.xid, last.event_id) if last else Position(), size)
     if len(events) < size:
         return False
+    _name(events)
+    names, names_to = _whole_block_of_names(last.names_to if last else 0)
     made = SearchBatch.objects.create(
         xid=events[-1].xid,
         event_id=events[-1].pk,
@@ -45,12 +48,13 @@ def _one(size: int) -> bool:
         max_id=max(event.pk for event in events),
         min_at=min(event.at for event in events),
         max_at=max(event.at for event in events),
+        names_to=names_to,
     )
     found: dict[tuple[str, object], set[int]] = defaultdict(set)
     for event in events:
         for facet in facets_of(event):
             found[facet].add(event.pk)
-    for name in _new_names(events):
+    for name in names:
         for letters in trigrams(name.lowered):
             found["letters", letters].add(name.pk)
     by_term: dict[int, set[int]] = {}
@@ -60,14 +64,23 @@ def _one(size: int) -> bool:
     return True
 
 
-def _new_names(events: Sequence[AuditEvent]) -> list[SearchName]:
-    """The names in these events that were not known yet, stored."""
+def _name(events: Sequence[AuditEvent]) -> None:
+    """Store the names in these events that were not known yet."""
     wanted = dict.fromkeys(pair for event in events for pair in names_of(event))
     subjects = {subject for subject, _ in wanted}
     known = set(SearchName.objects.filter(subject__in=subjects).values_list("subject", "name"))
-    return SearchName.objects.bulk_create(
+    SearchName.objects.bulk_create(
         [SearchName(subject=s, name=name, lowered=name.lower()[:300]) for s, name in wanted if (s, name) not in known]
     )
+
+
+def _whole_block_of_names(names_to: int) -> tuple[Sequence[SearchName], int]:
+    """The next block of names, once it is whole: postings of a few names each would be read one by one. One builder at a
+    time stores names, so that none with a smaller id comes later."""
+    last = SearchName.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    if last < names_to + BLOCK:
+        return [], names_to
+    return list(SearchName.objects.filter(id__gte=names_to, id__lt=names_to + BLOCK)), names_to + BLOCK
 
 
 def names_of(event: AuditEvent) -> Iterable[tuple[str, str]]:
@@ -76,7 +89,7 @@ def names_of(event: AuditEvent) -> Iterable[tuple[str, str]]:
     target = f"{event.target_kind}:{event.target_id}"
     text = event.text
     pairs = [(actor, text.actor_name), (actor, text.actor_email), (target, text.target_label)]
-    return [(subject[:110], name) for subject, name in pairs if name not in ("", ERASED)]
+    return [(subject[:110], name) for subject, name in pairs if name]
 
 
 def _write(batch: int, found: Mapping[int, Iterable[int]]) -> None:

@@ -16,6 +16,7 @@ class SearchBatch(models.Model):
     max_id = models.BigIntegerField()
     min_at = models.DateTimeField()
     max_at = models.DateTimeField()
+    names_to = models.BigIntegerField(help_text="Names with smaller ids are found by their letters.")
 
     class Meta:
         indexes = [models.Index(fields=["max_at", "min_at"], name="search_batch_by_time")]

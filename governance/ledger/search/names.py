@@ -6,7 +6,7 @@ from itertools import islice
 from django.db.models import Q
 
 from governance.ledger.commits import Position
-from governance.ledger.search.models import SearchName
+from governance.ledger.search.models import SearchBatch, SearchName
 from governance.ledger.search.postings import matches
 from governance.ledger.search.tail import tail
 from governance.ledger.search.terms import term, trigrams
@@ -43,10 +43,11 @@ def _known(text: str, which: Q) -> set[str] | None:
     letters = trigrams(lowered)
     if not letters:
         return None
-    last = SearchName.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    ids = list(islice(matches([[term("letters", three)] for three in letters], 1, last, ascending=False), 4 * MOST))
-    names = SearchName.objects.filter(which, id__in=ids, lowered__contains=lowered)
-    found = set(names.values_list("subject", flat=True))
+    names_to = SearchBatch.objects.order_by("-id").values_list("names_to", flat=True).first() or 0
+    groups = [[term("letters", three)] for three in letters]
+    ids = list(islice(matches(groups, 0, names_to - 1, ascending=False), 4 * MOST)) if names_to else []
+    names = SearchName.objects.filter(Q(id__in=ids) | Q(id__gte=names_to), which, lowered__contains=lowered)
+    found = set(names.values_list("subject", flat=True)[: MOST + 1])
     return found if len(found) <= MOST and len(ids) < 4 * MOST else None
 
 

@@ -2,7 +2,7 @@
 
 A term is 64 bits of a hash (a clash is harmless: what is found is checked again). Ids fall into blocks of 8,192; a
 posting holds the places in a block as a bitmap, or as 16-bit numbers when that is shorter. Two postings are joined by
-one `&` of integers, so that no combination of filters costs more than reading its terms' bitmaps."""
+one `&` of integers or sets, so that no combination of filters costs more than reading its terms' postings."""
 
 import hashlib
 import struct
@@ -52,19 +52,51 @@ def pack(places: Sequence[int]) -> bytes:
     return bytes([_DENSE]) + bytes(bitmap)
 
 
-def unpack(data: bytes | memoryview) -> int:
-    """The same as an integer whose bits are the places."""
+Places = frozenset[int] | int
+
+
+def unpack(data: bytes | memoryview) -> Places:
+    """The places: a set where they are few, else an integer whose bits they are."""
     if data[0] == _DENSE:
         return int.from_bytes(data[1:], "little")
+    return frozenset(struct.unpack(f"<{(len(data) - 1) // 2}H", data[1:]))
+
+
+def both(one: Places, other: Places) -> Places:
+    """Places in both."""
+    if isinstance(one, int) and isinstance(other, int):
+        return one & other
+    if isinstance(one, int):
+        one, other = other, one
+    assert not isinstance(one, int)
+    if isinstance(other, int):
+        bits = other.to_bytes(BLOCK // 8, "little")
+        return frozenset(place for place in one if bits[place >> 3] >> (place & 7) & 1)
+    return one & other
+
+
+def either(one: Places, other: Places) -> Places:
+    """Places in one of them."""
+    if not isinstance(one, int) and not isinstance(other, int):
+        return one | other
+    return _bits(one) | _bits(other)
+
+
+def _bits(places: Places) -> int:
+    if isinstance(places, int):
+        return places
     bitmap = bytearray(BLOCK // 8)
-    for place in struct.unpack(f"<{(len(data) - 1) // 2}H", data[1:]):
+    for place in places:
         bitmap[place >> 3] |= 1 << (place & 7)
     return int.from_bytes(bitmap, "little")
 
 
-def ids_in(mask: int, block: int, *, ascending: bool) -> Iterator[int]:
+def ids_in(places: Places, block: int, *, ascending: bool) -> Iterator[int]:
     first = block << BLOCK_BITS
-    while mask:
-        place = (mask & -mask).bit_length() - 1 if ascending else mask.bit_length() - 1
+    if not isinstance(places, int):
+        yield from (first + place for place in sorted(places, reverse=not ascending))
+        return
+    while places:
+        place = (places & -places).bit_length() - 1 if ascending else places.bit_length() - 1
         yield first + place
-        mask ^= 1 << place
+        places ^= 1 << place
