@@ -23,16 +23,16 @@ def get_policy(actor: Actor, policy_id: int) -> Policy:
     return policy
 
 
-def ledger_teams(actor: Actor) -> list[str] | None:
-    """The teams whose events the actor may read; None: all, and those without a team. Forbidden without any."""
-    if actor.is_site_admin:
+def ledger_teams(actor: Actor, permission: Permission = Permission.LEDGER_VIEW) -> list[str] | None:
+    """The teams whose events the actor may read, or export; None: all, and those without a team. Forbidden without any."""
+    if actor.is_site_admin and actor.in_scope(permission):
         return None
-    names = list(Team.objects.filter(pk__in=team_ids(actor, Permission.LEDGER_VIEW)).values_list("name", flat=True))
-    scoped = actor.user is not None and actor.in_scope(Permission.LEDGER_VIEW)
+    names = list(Team.objects.filter(pk__in=team_ids(actor, permission)).values_list("name", flat=True))
+    scoped = actor.user is not None and actor.in_scope(permission)
     if not names or not scoped:
         raise Forbidden(
-            f"This needs the permission {Permission.LEDGER_VIEW.value}: auditors and administrators have it.",
-            permission=Permission.LEDGER_VIEW.value,
+            f"This needs the permission {permission.value}: auditors and administrators have it.",
+            permission=permission.value,
         )
     return names
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.api import ledger, policies, proofs, views
+from governance.api import exports, ledger, policies, proofs, views
 
 urlpatterns = [
     path("policies", policies.PolicyListView.as_view(), name="api-policy-list"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("ledger/checkpoints.txt", proofs.CheckpointTextView.as_view(), name="api-checkpoint-text"),
     path("ledger/consistency", proofs.ConsistencyView.as_view(), name="api-consistency"),
     path("ledger/keys", proofs.KeyListView.as_view(), name="api-ledger-keys"),
+    path("ledger/export", exports.ExportView.as_view(), name="api-ledger-export"),
+    path("ledger/verifier", exports.VerifierView.as_view(), name="api-ledger-verifier"),
+    path("ledger/erasures", exports.ErasureView.as_view(), name="api-ledger-erasures"),
     path("ledger/status", proofs.StatusView.as_view(), name="api-ledger-status"),
     path("ledger/<int:event_id>", ledger.EventView.as_view(), name="api-event"),
 ]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import binascii
 import hashlib
 import json
 import sys
@@ -282,12 +283,14 @@ def root_by_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes
 _LEAF = b'","leaf":'
 _FIRST = b',"openings":{"actor_email":{"salt":"'
 _BETWEEN = tuple(b'},"%s":{"salt":"' % name.encode() for name in FIELDS[1:])
-_VALUE = b'","value":'
+_FRAMES = [b'","value":'] * len(FIELDS)
 _COMMITMENTS = b'"commitments":{' + b",".join(b'"%s":"%%b"' % name.encode() for name in FIELDS) + b"}"
 _END = b"}}}\n"
 
 
-def quick_check(line: bytes, index: int, find: Any = bytes.find, fromhex: Any = bytes.fromhex) -> bytes | None:
+def quick_check(
+    line: bytes, index: int, find: Any = bytes.find, unhex: Any = binascii.a2b_hex, sha: Any = sha256
+) -> bytes | None:
     """The leaf's hash, when this is exactly the line that an untouched event gives; None: look more closely. It compares
     bytes, parses nothing, and accepts only what fills the template with committed values."""
     head = b'{"index":%d,"hash":"' % index
@@ -299,17 +302,22 @@ def quick_check(line: bytes, index: int, find: Any = bytes.find, fromhex: Any = 
     hashed = sha256(b"\x00" + leaf).digest()
     if cut < 0 or line[at - 64 : at] != hashed.hex().encode():
         return None
+    parts = []
     at = cut + 36
-    made = []
     for marker in _BETWEEN:
         end = find(line, marker, at)
-        if end < 0 or line[at + 32 : at + 42] != _VALUE:
-            return None
-        made.append(sha256(fromhex(line[at : at + 32].decode()) + line[at + 42 : end]).hexdigest().encode())
+        parts.append(line[at:end])
         at = end + len(marker)
-    if line[at + 32 : at + 42] != _VALUE or line[-4:] != _END:
+    parts.append(line[at:-4])
+    if line[-4:] != _END:
         return None
-    made.append(sha256(fromhex(line[at : at + 32].decode()) + line[at + 42 : -4]).hexdigest().encode())
+    try:
+        # Each part is 32 digits of salt, 10 bytes of frame and the value.
+        made = [sha(unhex(part[:32]) + part[42:]).hexdigest().encode() for part in parts]
+    except ValueError:
+        return None
+    if [part[32:42] for part in parts] != _FRAMES:
+        return None
     return hashed if _COMMITMENTS % tuple(made) in leaf else None
 
 
@@ -345,7 +353,7 @@ class Verifier:
         for old, found in ((False, notes), (True, previous)):
             for note in found:
                 self.notes.setdefault(note.size, []).append((note, old))
-        self.last = max((note.size for note in notes), default=0)
+        self.last = 0  # how many events the export says it has, which a checkpoint must bear out
         self.stack: list[bytes] = []
         self.size = 0
         self.good: tuple[int, list[bytes]] = (0, [])  # the last tree that a checkpoint bears out
@@ -387,7 +395,7 @@ class Verifier:
             elif note.root != root:
                 matched = False
         if not matched and not self.stop:
-            self.complain(self.explain([note.root for note, old in self.notes[self.size] if not old][0]))
+            self.complain(self.explain(next(note.root for note, old in self.notes[self.size] if not old)))
             self.stop = True
         elif not self.stop:
             self.good, self.since, self.ids = (self.size, list(self.stack)), [], []
@@ -472,6 +480,9 @@ def read_whole(path: Path, verifier: Verifier) -> None:
             if "countersign_ledger_export" in row:
                 if row["from_index"] != verifier.size:
                     raise Unreadable(f"This part begins at index {row['from_index']}, and {verifier.size} is next.")
+                verifier.last = row["tree_size"]
+                if verifier.last and not any(not old for _, old in verifier.notes.get(verifier.last, [])):
+                    raise Unreadable(f"The checkpoints lack the one of {verifier.last} events: fetch them again.")
             elif row.get("inserted"):
                 verifier.complain(f"event {row['event_id']} was inserted behind the sealer's back: it is in no tree")
             elif "index" in row:
@@ -521,7 +532,9 @@ def read_filtered(path: Path, notes: dict[int, list[Note]], keys: list[Key], com
             if "countersign_ledger_export" in row:
                 size = row["tree_size"]
                 if size not in notes:
-                    raise Unreadable(f"The checkpoints lack the one of {size} events, which this export was made under.")
+                    raise Unreadable(
+                        f"The checkpoints lack the one of {size} events, which this export was made under."
+                    )
                 root = notes[size][0].root
                 if wrong := notes[size][0].signed_by(keys):
                     complain(f"the checkpoint of {size} events can't be trusted: {wrong}")
@@ -567,12 +580,17 @@ def verify(given: argparse.Namespace) -> int:
         for note in notes:
             by_size.setdefault(note.size, []).append(note)
         count = read_filtered(given.export, by_size, keys, verifier.complain)
-        done = f"each of the {count} events of this filtered export is under the signed checkpoint of {head['tree_size']}"
+        done = (
+            f"each of the {count} events of this filtered export is under the signed checkpoint of {head['tree_size']}"
+        )
     else:
         read_whole(given.export, verifier)
         verifier.end()
         done = f"{verifier.size} events are as they were sealed, under {len(notes)} signed checkpoints"
         done += f", and {len(previous)} that you kept" if previous else ""
+    newest = max((note.size for note in notes), default=0)
+    if newest > max(verifier.size, head.get("tree_size", 0)):
+        done += f". The checkpoints go on to {newest} events: export again for the rest"
     if verifier.erased:
         done += f"; {verifier.erased} texts in them were erased, and what they were is proven no more"
     if not verifier.problems:

@@ -136,15 +136,17 @@ def flat(sealed: Sealed) -> dict[str, Any] | None:
             "id", "team", "actor_id", "via", "key_id", "request_id", "action", "target_kind", "target_id", "target_digest",
         )
     }  # fmt: skip
-    texts = {
-        name: value if salt else "(erased)" for name, (value, salt) in zip(FIELDS, row.texts, strict=True)
-    }
-    return found | texts | {
-        "index": sealed.index,
-        "at": moment(row.at),
-        "subjects": list(row.subjects),
-        "leaf_hash": sealed.hash.hex(),
-    }
+    texts = {name: value if salt else "(erased)" for name, (value, salt) in zip(FIELDS, row.texts, strict=True)}
+    return (
+        found
+        | texts
+        | {
+            "index": sealed.index,
+            "at": moment(row.at),
+            "subjects": list(row.subjects),
+            "leaf_hash": sealed.hash.hex(),
+        }
+    )
 
 
 def as_csv(chosen: Selection) -> Iterator[bytes]:
