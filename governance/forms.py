@@ -8,7 +8,7 @@ from django.forms import formset_factory
 from accounts.roles import Role
 from governance.actions.policies import KINDS
 from governance.ledger.actions import Action
-from governance.rules import CardCheck, Rules
+from governance.rules import CardCheck, MetricCheck, Rules
 from governance.stages import Stage
 
 ACTIONS = [
@@ -65,12 +65,12 @@ def rules_initial(rules: Rules) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     first = {
         "card": any(isinstance(check, CardCheck) for check in rules.checks),
         "count": rules.reviews.count,
-        "role": rules.reviews.role.value,
+        "role": rules.reviews.steps[0].role,
     }
     metrics = [
         {"metric": c.metric, "bound": c.bound, "minimum": c.minimum, "maximum": c.maximum, "dataset": c.dataset}
         for c in rules.checks
-        if not isinstance(c, CardCheck)
+        if isinstance(c, MetricCheck)
     ]
     return first, metrics
 

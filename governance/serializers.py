@@ -10,18 +10,16 @@ class CheckField(serializers.JSONField):
     """{type: 'metric', metric, bound: 'lower'|'upper'|'value', minimum?, maximum?, dataset?} or {type: 'card'}."""
 
 
-class ReviewRuleSerializer(serializers.Serializer[object]):
-    count = serializers.IntegerField(help_text="How many people must approve, 1 to 10.")
-    role = serializers.CharField(help_text="The role that they must have, such as 'reviewer'.")
-
-
 class PolicyRulesSerializer(serializers.Serializer[object]):
     checks = serializers.ListField(
         child=CheckField(),
         help_text="Each {type: 'metric', metric, bound: lower|upper|value (of the 95 % interval), minimum?, maximum?, "
         "dataset?: team/name} or {type: 'card'}.",
     )
-    reviews = ReviewRuleSerializer()
+    reviews = serializers.JSONField(
+        help_text="{steps: [{count, role or group}], ordered}, or of one step {count, role or group}."
+    )
+    terms = serializers.JSONField(default=dict)
 
 
 class PolicyCreateSerializer(PolicyRulesSerializer):
@@ -35,11 +33,13 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
     team = serializers.CharField(source="team.name")
     version = serializers.IntegerField(source="current.number", help_text="Counts up with each change of the rules.")
     checks = serializers.JSONField(source="current.checks")
-    reviews = ReviewRuleSerializer(source="current.reviews")
+    reviews = serializers.JSONField(source="current.reviews")
+
+    terms = serializers.JSONField(source="current.terms")
 
     class Meta:
         model = Policy
-        fields = ["id", "team", "kind", "pattern", "stage", "version", "checks", "reviews", "created_at"]
+        fields = ["id", "team", "kind", "pattern", "stage", "version", "checks", "reviews", "terms", "created_at"]
 
 
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):

@@ -219,7 +219,7 @@ def mark_applied(*, request: ApprovalRequest, by: Actor) -> Attestation:
     request = lock(request.pk)
     advance(request, State.APPLIED)
     judged = policies.evaluate(request)
-    approvals = policies.counted_approvals(judged, list(request.reviews.select_related("reviewer")), request.digest)
+    approvals = [review for step in judged.steps for review in step.counted]
     predicate = {
         "slot": request.slot,
         "stage": request.stage,

@@ -17,13 +17,13 @@ from governance.rules.terms import Terms
 
 __all__ = [
     "CHECK_TYPES",
+    "DEFAULT_RULES",
+    "MAX_CHECKS",
     "CardCheck",
     "Check",
-    "DEFAULT_RULES",
     "InvalidRules",
     "LicenceCheck",
     "LineageCheck",
-    "MAX_CHECKS",
     "MetricCheck",
     "ReviewRule",
     "ReviewStep",

@@ -56,5 +56,6 @@ def parse(checks: Any, reviews: Any, terms: Any = None) -> Rules:
     rule = read_reviews(reviews, errors)
     agreed = read_terms(terms, errors)
     refuse(errors)
-    assert rule is not None and agreed is not None
+    assert rule is not None
+    assert agreed is not None
     return Rules(tuple(found), rule, agreed)

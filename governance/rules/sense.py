@@ -57,7 +57,9 @@ def _clash(one: Check, other: Check) -> str:
         low, high = (one, other) if one.better == "higher" else (other, one)
         # Both can hold only where each lets the other's side be worse by something.
         impossible = low.margin + high.margin >= 0 and BOUNDS.index(low.bound) <= BOUNDS.index(high.bound)
-        return f"This contradicts '{one.title}': the same metric can't have to be higher and lower" if impossible else ""
+        return (
+            f"This contradicts '{one.title}': the same metric can't have to be higher and lower" if impossible else ""
+        )
     for low, high in ((one, other), (other, one)):
         # lower <= value <= upper: a minimum of one is a minimum of those above it too, a maximum of those below.
         if (

@@ -23,7 +23,7 @@ from governance.rules import DEFAULT_RULES, parse
 
 def _rules(policy: Policy) -> Any:
     assert policy.current is not None
-    return parse(policy.current.checks, policy.current.reviews)
+    return parse(policy.current.checks, policy.current.reviews, policy.current.terms)
 
 
 @login_required

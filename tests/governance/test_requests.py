@@ -158,7 +158,7 @@ def test_new_evidence_makes_an_earlier_approval_stale(governance, cast):
     governance.review(asked, cast.bob)
     governance.evaluation(lower=0.93)
     assert governance.review(asked, cast.dana).state == State.OPEN
-    assert "no longer counted" in policies.evaluate(asked).review.detail
+    assert "no longer counted" in policies.evaluate(asked).steps[0].detail
 
 
 def test_a_changed_policy_makes_an_earlier_approval_stale(governance, cast):

@@ -1,0 +1,95 @@
+"""The evidence about some digests, loaded at once and read as it stood at any moment."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Min
+from django.db.models.fields.json import KeyTransform
+
+from accounts.models import Team
+from governance.models import Evidence
+
+Kind = Evidence.Kind
+
+
+class Book:
+    """Two queries whatever the number of digests. `as_of` None, here and below: everything there is. `history`: many moments
+    will be asked for, so that what changes with time is loaded once instead of per moment."""
+
+    def __init__(
+        self, team: Team, digests: Collection[str], *, datasets: Collection[str] = (), history: bool = False
+    ) -> None:
+        self.team, self._history = team, history
+        self._rows: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
+        self._metrics: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+        for row in Evidence.objects.filter(team=team, subject_digest__in=set(digests)).order_by("-id"):
+            self._rows[row.subject_digest, row.kind].append(row)
+        wanted = set(datasets) | {label for row in self._evaluations() if (label := dataset_of(row).get("label"))}
+        self._datasets: dict[str, list[Evidence]] = defaultdict(list)
+        if wanted:
+            # Datasets of other teams too: the label says whose it is.
+            for row in Evidence.objects.filter(kind=Kind.DATASET, label__in=wanted).order_by("-id"):
+                self._datasets[row.label].append(row)
+
+    def _evaluations(self) -> Iterator[Evidence]:
+        for (_, kind), rows in self._rows.items():
+            if kind == Kind.EVALUATION:
+                yield from rows
+
+    def about(self, digest: str, kind: str, as_of: datetime | None) -> list[Evidence]:
+        """Newest first."""
+        rows = self._rows.get((digest, kind), [])
+        return rows if as_of is None else [row for row in rows if row.created_at <= as_of]
+
+    def newest_version(self, dataset: str, as_of: datetime | None) -> dict[str, Any] | None:
+        """The newest registered version of a dataset (team/name) as {"label", "version", "digest"}; None where none is known."""
+        for row in self._datasets.get(dataset, []):
+            if as_of is None or row.created_at <= as_of:
+                return dict(row.payload)
+        return None
+
+    def metric_version(self, metric: str, as_of: datetime | None) -> int:
+        """By which version of its definition this metric is measured in the team; 0: nothing says so."""
+        if self._history:
+            return max(
+                (number for moment, number in self._versions_of(metric) if not as_of or moment <= as_of), default=0
+            )
+        rows = Evidence.objects.filter(team=self.team, kind=Kind.EVALUATION, payload__metrics__has_key=metric)
+        if as_of is not None:
+            rows = rows.filter(created_at__lte=as_of)
+        newest = rows.order_by("-id").first()  # near the end of the primary key, however many there are
+        return version_of(figures_of(newest, metric)) if newest else 0
+
+    def _versions_of(self, metric: str) -> list[tuple[datetime, int]]:
+        """Since when each version of the definition has been in use."""
+        if metric not in self._metrics:
+            version = KeyTransform("version", KeyTransform(metric, KeyTransform("metrics", "payload")))
+            rows = (
+                Evidence.objects.filter(team=self.team, kind=Kind.EVALUATION, payload__metrics__has_key=metric)
+                .annotate(metric_version=version)
+                .order_by()
+                .values_list("metric_version")
+                .annotate(since=Min("created_at"))
+            )
+            self._metrics[metric] = [(since, number) for number, since in rows if isinstance(number, int)]
+        return self._metrics[metric]
+
+
+def dataset_of(evidence: Evidence) -> dict[str, Any]:
+    """{"label", "version", "digest"} of what an evaluation was measured on, as far as it says."""
+    found = evidence.payload.get("dataset")
+    return found if isinstance(found, dict) else {}
+
+
+def figures_of(evidence: Evidence, metric: str) -> dict[str, Any]:
+    """{"value", "lower", "upper", "n", "version"} of a metric; empty where it was not measured."""
+    found = evidence.payload.get("metrics")
+    return found.get(metric) or {} if isinstance(found, dict) else {}
+
+
+def version_of(figures: dict[str, Any]) -> int:
+    """By which version of the metric's definition these figures were measured; 0: they do not say."""
+    found = figures.get("version")
+    return found if isinstance(found, int) else 0
