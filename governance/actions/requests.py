@@ -108,9 +108,10 @@ def check_may_decide(request: ApprovalRequest, *, by: Actor, on: InTeam) -> None
             "You made a key of the service account behind this: somebody else reviews it.",
             permission=Permission.REQUEST_REVIEW.value,
         )
-    role = policies.evaluate(request).rules.reviews.role
-    if role.value not in roles_on(by, on, stage=request.stage):
-        raise Forbidden(f"The policy asks for a {role.value}.", permission=Permission.REQUEST_REVIEW.value)
+    steps = policies.evaluate(request).rules.reviews.steps
+    held = roles_on(by, on, stage=request.stage)
+    if not any(step.role in held for step in steps):
+        raise Forbidden(f"The policy asks for {steps[0].who}.", permission=Permission.REQUEST_REVIEW.value)
     if request.state != State.OPEN:
         raise Conflict(
             f"This request is {request.state}: there is nothing left to decide.", link=f"/requests/{request.pk}"

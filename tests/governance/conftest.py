@@ -3,6 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from accounts.access import Actor
+from accounts.actions import grant_role
+from accounts.roles import Role
 from governance import actions
 from governance.moves import Move
 
@@ -54,6 +56,8 @@ def governance(cast):
             {"type": "metric", "metric": "exact_match", "bound": "lower", "minimum": 0.9, "dataset": "acme/dates"},
             {"type": "card"},
         ]
+        if count > 1:  # a policy that can never be met is refused
+            grant_role(user=cast.dana, role=Role.REVIEWER, on=cast.team, by=by)
         return actions.create_policy(
             team=cast.team,
             kind="model",

@@ -48,7 +48,7 @@ def test_a_time_that_is_none_is_named(cast, client_of, api):
 
 
 def test_an_event_shows_before_and_after_and_leads_to_its_life(cast, policy, client_of):
-    actions.update_policy(policy=policy, checks=[], reviews={"count": 2, "role": "reviewer"}, by=Actor(cast.admin))
+    actions.update_policy(policy=policy, checks=[], reviews={"count": 1, "role": "reviewer"}, by=Actor(cast.admin))
     event = AuditEvent.objects.get(action="policy.changed")
     page = client_of(cast.carol).get(f"/ledger/{event.pk}").content.decode()
     assert f"/ledger/life/policy/{policy.pk}" in page
@@ -96,6 +96,7 @@ def test_the_ledger_costs_the_same_with_many_events(cast, client_of, django_asse
 
 
 def test_a_policy_is_made_changed_and_removed_on_its_pages(cast, client_of):
+    grant_role(user=cast.dana, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
     admin = client_of(cast.admin)
     metric = {"form-0-metric": "exact_match", "form-0-minimum": "0.9", "form-0-dataset": "acme/dates"}
     made = admin.post("/policies/new", {"kind": "model", "pattern": "*", "stage": "production", **RULES, **metric})
@@ -109,7 +110,7 @@ def test_a_policy_is_made_changed_and_removed_on_its_pages(cast, client_of):
     assert "Lower bound of exact match on acme/dates at least 0.9" in page
     admin.post(f"/policies/{policy.pk}", {**RULES, "count": "2"})
     policy.refresh_from_db()
-    assert (policy.current.number, policy.current.reviews["count"]) == (2, 2)
+    assert (policy.current.number, policy.current.reviews["steps"][0]["count"]) == (2, 2)
     assert policy.versions.count() == 2
     admin.post(f"/policies/{policy.pk}/remove")
     policy.refresh_from_db()

@@ -119,17 +119,18 @@ def test_only_a_reviewer_decides(governance, cast, name):
 
 
 def test_the_role_that_the_policy_asks_for_counts(governance, cast):
+    grant_role(user=cast.carol, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
     actions.create_policy(
         team=cast.team,
         kind="model",
         pattern="*",
         stage="production",
         checks=[],
-        reviews={"count": 1, "role": "admin"},
+        reviews={"count": 1, "role": "auditor"},
         by=Actor(cast.admin),
     )
     asked = governance.request()
-    with pytest.raises(Forbidden, match="asks for a admin"):
+    with pytest.raises(Forbidden, match="asks for an auditor"):
         governance.review(asked, cast.bob)
 
 

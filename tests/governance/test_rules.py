@@ -32,7 +32,7 @@ def test_rules_read_as_sentences():
         ([{**METRIC, "dataset": "dates"}], REVIEWS, "checks[0].dataset"),
         ([], {"count": 0, "role": "reviewer"}, "reviews.count"),
         ([], {"count": True, "role": "reviewer"}, "reviews.count"),
-        ([], {"count": 1, "role": "king"}, "reviews.role"),
+        ([], {"count": 1, "role": "Queen of all"}, "reviews.role"),
         ([], None, "reviews"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from django.contrib.auth.models import Permission as Codename
@@ -46,7 +47,7 @@ def grant(
         require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
     team = Team.objects.select_for_update().get(pk=team.pk)
     custom = role_of(team, role)
-    if role in team.guarded_roles and request_id is None:
+    if request_id is None and any(fnmatchcase(role, pattern) for pattern in team.guarded_roles):
         raise ApprovalRequired(
             f"'{role}' of {team} is given by an approved request only. Ask for one.",
             link=f"/requests/new?kind=role&team={team}&person={user.email}&role={role}",

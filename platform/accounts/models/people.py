@@ -67,7 +67,7 @@ class Team(models.Model):
 
     name = models.CharField(max_length=96, unique=True, validators=[valid_name])
     title = models.CharField(max_length=120, blank=True)
-    # Roles whose granting needs an approved request (slugs): written by a policy of kind "role".
+    # Roles whose granting needs an approved request (slugs, or patterns of them as in file names): written by policies of kind "role".
     guarded_roles = ArrayField(models.CharField(max_length=48), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -34,11 +34,11 @@ _SHARED_VIEW = sees(P.LEDGER_VIEW)
 GOVERNANCE: Table = {
     "api-policy-list": {
         "GET": account(),
-        "POST": may(P.POLICY_EDIT, {"team": "{team}", "kind": "prompt", "stage": "staging", **CARD}, see=TEAM),
+        "POST": may(P.POLICY_EDIT, {"team": "{team}", "kind": "dataset", "stage": "staging", **CARD}, see=TEAM),
     },
     "api-policy": {
         "GET": sees(TEAM),
-        "PUT": may(P.POLICY_EDIT, {**CARD, "reviews": {"count": 2, "role": "reviewer"}}, see=TEAM),
+        "PUT": may(P.POLICY_EDIT, {**CARD, "terms": {"open_days": 7}}, see=TEAM),
         "DELETE": may(P.POLICY_EDIT, see=TEAM),
     },
     "policy-list": {"GET": account()},
