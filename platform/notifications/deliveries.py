@@ -105,7 +105,7 @@ WHERE delivery.id = chosen.id RETURNING delivery.id
 def claim(limit: int, *, busy: Sequence[int]) -> list[Delivery]:
     """Take deliveries that are due, a few of each endpoint, so that one with a thousand doesn't hold up the others."""
     now, token = timezone.now(), secrets.token_hex(12)
-    values = {
+    values: dict[str, Any] = {
         "claim": token, "until": now + LEASE, "now": now, "busy": list(busy), "limit": limit, "each": MOST_PER_ENDPOINT,
     }  # fmt: skip
     with connection.cursor() as cursor:
