@@ -34,6 +34,9 @@ class Review(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # A decision that its reviewer gave anew (the first went stale) or that an answer to 'changes' put aside.
     replaced_at = models.DateTimeField(null=True, blank=True)
+    # When the ledger was told that this approval no longer counts, and why. Counting itself looks anew each time.
+    stale_at = models.DateTimeField(null=True, blank=True)
+    stale_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["id"]
