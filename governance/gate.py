@@ -1,7 +1,10 @@
-"""The one function that every door asks: may exactly these bytes take this stage?"""
+"""The functions that every door asks: may exactly these bytes take this stage, may exactly this change be made?"""
 
 from typing import Any
 from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from accounts.errors import ApprovalRequired, Conflict
 from accounts.models import Team
@@ -13,6 +16,7 @@ from governance.stages import stage_of
 
 State = ApprovalRequest.State
 _UNSAID = object()
+REMOVAL = {"action": "remove"}
 
 
 def is_protected(team: Team, kind: str, asset_label: str, slot: str) -> bool:
@@ -52,17 +56,30 @@ def require_move(move: Move, *, request: ApprovalRequest | None) -> None:
         move.digest,
         move.team.pk,
     )
-    if not same or request.state != ApprovalRequest.State.APPROVED:
-        raise ApprovalRequired(
-            f"Request {request.pk} does not approve this: an approval covers one digest, and is applied once.",
-            link=f"/requests/{request.pk}",
+    # Open and with broken glass is a request only within the transaction that breaks it.
+    broken = request.glass_broken and request.state == State.OPEN
+    if not same or not (broken or request.state == State.APPROVED):
+        raise _not_approved(request)
+    if not broken:
+        _require_passed(request)
+
+
+def require_rollback(move: Move, *, request: ApprovalRequest) -> None:
+    """May the slot go back to where it was before the glass of this request was broken? Only to what is still approved."""
+    back = (move.kind, move.asset_id, move.slot, move.digest, move.team.pk)
+    if back != (request.kind, request.asset_id, request.slot, request.previous_digest, request.team_id):
+        raise _not_approved(request)
+    if not is_protected(move.team, move.kind, move.asset_label, move.slot):
+        return
+    approval = stage_approval(
+        team=move.team, kind=move.kind, asset_id=move.asset_id, digest=move.digest, stage=move.stage
+    )
+    if approval is None:
+        raise Conflict(
+            f"Version {move.version_number} of {move.asset_label}, which was there before, is not approved for "
+            f"{move.slot} (any more). Ask for a version that is to take its place, then settle this.",
+            link=request_link(move.kind, move.asset_label, move.version_number, move.slot),
         )
-    verdict = policies.evaluate(request)
-    if not verdict.passed:
-        open_lines = "; ".join(
-            f"{line.title}: {line.detail}" for line in verdict.lines if line.state != policies.PASSED
-        )
-        raise Conflict(f"The policy is no longer satisfied. {open_lines}", link=f"/requests/{request.pk}")
 
 
 def require_change(
@@ -96,13 +113,6 @@ def require_change(
     _require_passed(request)
 
 
-def require_approved(request: ApprovalRequest) -> None:
-    """Is this request approved, and its policy still satisfied? For what changes nothing that is there: a renewal."""
-    if request.state != State.APPROVED:
-        raise _not_approved(request)
-    _require_passed(request)
-
-
 def _not_approved(request: ApprovalRequest) -> ApprovalRequired:
     return ApprovalRequired(
         f"Request {request.pk} does not approve this: an approval covers one digest, and is applied once.",
@@ -120,23 +130,37 @@ def _require_passed(request: ApprovalRequest) -> None:
 
 
 def stage_approval(*, team: Team, kind: str, asset_id: int, digest: str, stage: str) -> ApprovalRequest | None:
-    """The applied approval that lets these bytes be in this stage, newest first."""
-    return ApprovalRequest.objects.filter(
-        team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage, state=ApprovalRequest.State.APPLIED
-    ).first()
+    """The applied approval that lets these bytes be in this stage, newest first; one that lapsed or whose glass was broken and
+    rolled back does not."""
+    applied = ApprovalRequest.objects.filter(
+        team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage, state=State.APPLIED, version_id__isnull=False
+    )
+    good = applied.filter(Q(valid_until=None) | Q(valid_until__gt=Now()), lapsed_at=None)
+    return good.exclude(afterwards=ApprovalRequest.Afterwards.ROLLED_BACK).first()
 
 
 def require_stage(
     *, team: Team, kind: str, asset_id: int, asset_label: str, version_number: int, digest: str, stage: str
 ) -> ApprovalRequest | None:
-    """May these bytes run in this stage? Returns the approval (None where the stage is free); raises ApprovalRequired."""
+    """May these bytes (begin to) run in this stage? Returns the approval (None where the stage is free); raises ApprovalRequired.
+    What runs already is not asked again when an approval lapses."""
     if not policies.is_protected(team, kind, asset_label, stage):
         return None
     approval = stage_approval(team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage)
-    if approval is None:
+    if approval is not None:
+        return approval
+    lapsed = ApprovalRequest.objects.filter(
+        team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage, state=State.APPLIED, version_id__isnull=False
+    ).exclude(afterwards=ApprovalRequest.Afterwards.ROLLED_BACK)
+    if old := lapsed.first():
+        why = old.lapse_reason or "its time has passed"
         raise ApprovalRequired(
-            f"Version {version_number} of {asset_label} is not approved for {stage}. Ask for its promotion; once a "
-            "reviewer has approved these exact bytes, it can be deployed there.",
-            link=request_link(kind, asset_label, version_number, stage),
+            f"The approval of version {version_number} of {asset_label} for {stage} has lapsed: {why}. What runs goes on; "
+            "for a new deployment it has to be renewed.",
+            link=f"/requests/{old.pk}",
         )
-    return approval
+    raise ApprovalRequired(
+        f"Version {version_number} of {asset_label} is not approved for {stage}. Ask for its promotion; once a "
+        "reviewer has approved these exact bytes, it can be deployed there.",
+        link=request_link(kind, asset_label, version_number, stage),
+    )

@@ -77,6 +77,13 @@ def is_live(request: ApprovalRequest) -> bool:
     return request.state in (State.OPEN, State.APPROVED) or request.afterwards == ApprovalRequest.Afterwards.PENDING
 
 
+def awaits_reviews(request: ApprovalRequest) -> bool:
+    """Is it a reviewer's turn, and not the requester's (whom somebody asked for changes) or nobody's?"""
+    if request.state != State.OPEN and request.afterwards != ApprovalRequest.Afterwards.PENDING:
+        return False
+    return not request.reviews.filter(verdict=Review.Verdict.CHANGES, replaced_at=None).exists()
+
+
 def behind(request: ApprovalRequest) -> set[int]:
     """Everybody whose own matter this is: the authors, the requester, and who made a key of a service account among them."""
     own = {*request.author_ids, request.requested_by_id}

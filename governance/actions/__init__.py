@@ -1,13 +1,20 @@
+from governance.actions.delegations import delegate, end_delegation
 from governance.actions.evidence import deposit_evidence
 from governance.actions.ledger import begin_export, erase_personal_data
 from governance.actions.policies import create_policy, remove_policy, update_policy
 from governance.actions.requests import (
+    answer_changes,
+    ask_for_glass_review,
+    break_glass,
     check_may_decide,
     mark_applied,
+    open_change,
+    open_renewal,
     open_request,
     request_target,
     review,
     seal,
+    settle_glass,
     targets_of,
     withdraw,
 )
@@ -15,12 +22,19 @@ from governance.actions.views import change_view, remove_view, save_view
 
 __all__ = [
     "begin_export",
+    "answer_changes",
+    "ask_for_glass_review",
+    "break_glass",
     "change_view",
     "check_may_decide",
     "create_policy",
+    "delegate",
     "deposit_evidence",
     "erase_personal_data",
+    "end_delegation",
     "mark_applied",
+    "open_change",
+    "open_renewal",
     "open_request",
     "remove_policy",
     "remove_view",
@@ -28,6 +42,7 @@ __all__ = [
     "review",
     "save_view",
     "seal",
+    "settle_glass",
     "targets_of",
     "update_policy",
     "withdraw",

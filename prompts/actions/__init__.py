@@ -1,14 +1,27 @@
 """Everything that changes prompts, one function per verb."""
 
-from prompts.actions.labels import apply_request, move_label, remove_label, request_move
+from prompts.actions.labels import (
+    apply_removal,
+    apply_request,
+    break_glass,
+    move_label,
+    remove_label,
+    request_move,
+    request_removal,
+    roll_back,
+)
 from prompts.actions.prompts import create_prompt, create_version, update_prompt
 
 __all__ = [
+    "apply_removal",
     "apply_request",
+    "break_glass",
     "create_prompt",
     "create_version",
     "move_label",
     "remove_label",
     "request_move",
+    "request_removal",
+    "roll_back",
     "update_prompt",
 ]

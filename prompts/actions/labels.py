@@ -1,13 +1,16 @@
 """Moving labels. A protected one moves only where governance allows it, whichever door asks."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Actor, require, require_stage_permission
 from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
 from accounts.roles import Permission
+from governance import actions as governance
 from governance import gate
-from governance.actions import open_request
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
@@ -31,14 +34,53 @@ def move_label(*, prompt: Prompt, label: str, version: PromptVersion, reason: st
 def apply_request(*, request: ApprovalRequest, by: Actor) -> Label:
     """Carry out an approved request, in the transaction of the review that decided it. What `by` may do was checked there;
     whether the approval covers exactly these bytes is checked by the gate."""
+    version = _approved(request, request.version_id, request.digest)
+    return _move(version.prompt, request.slot, version, request.reason, request, by)
+
+
+@transaction.atomic
+def apply_removal(*, request: ApprovalRequest, by: Actor) -> None:
+    """Carry out the approved request to empty a protected label. Twice is once."""
+    prompt = Prompt.objects.filter(pk=request.asset_id).first() if request.kind == KIND else None
+    if prompt is None:
+        raise Conflict("The prompt is not there any more.")
+    prompt = lock_prompt(prompt)
+    label = Label.objects.select_related("version").filter(prompt=prompt, name=request.slot).first()
+    gate.require_change(
+        team=prompt.team, kind=KIND, label=str(prompt), stage=stage_of(request.slot), change=gate.REMOVAL,
+        request=request, previous=described(label),
+    )  # fmt: skip
+    if label is not None:
+        _empty(prompt, label, request.reason, request, by)
+
+
+@transaction.atomic
+def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
+    """Put the label back to where it was before the glass was broken, if it still points at what the glass was broken for.
+    Returns what was done, in words."""
+    prompt = lock_prompt(_approved(request, request.version_id, request.digest).prompt)
+    label = Label.objects.select_related("version").filter(prompt=prompt, name=request.slot).first()
+    if label is None or label.version.digest != request.digest:
+        return f"'{request.slot}' had moved on already and stays."
+    reason = f"Request {request.pk} was rolled back."
+    if request.previous_version_id is None:
+        _empty(prompt, label, reason, request, by)
+        return f"'{request.slot}' is empty, as it was before."
+    version = _approved(request, request.previous_version_id, request.previous_digest)
+    gate.require_rollback(describe_move(prompt, request.slot, version, label), request=request)
+    _point(prompt, label, request.slot, version, reason, request, by)
+    return f"'{request.slot}' points at version {version.number} again."
+
+
+def _approved(request: ApprovalRequest, version_id: int | None, digest: str) -> PromptVersion:
     version = (
         PromptVersion.objects.select_related("prompt__team")
-        .filter(pk=request.version_id, prompt_id=request.asset_id, digest=request.digest)
+        .filter(pk=version_id, prompt_id=request.asset_id, digest=digest)
         .first()
     )
     if version is None or request.kind != KIND:
         raise Conflict("The prompt version that was approved is not there any more with the same text.")
-    return _move(version.prompt, request.slot, version, request.reason, request, by)
+    return version
 
 
 def _move(
@@ -50,6 +92,19 @@ def _move(
     if label and label.version_id == version.pk and request is None:
         return label
     gate.require_move(describe_move(prompt, name, version, label), request=request)
+    return _point(prompt, label, name, version, reason, request, by)
+
+
+def _point(
+    prompt: Prompt,
+    label: Label | None,
+    name: str,
+    version: PromptVersion,
+    reason: str,
+    request: ApprovalRequest | None,
+    by: Actor,
+) -> Label:
+    """Write the label; the gate has been asked."""
     before = label.version if label else None
     if label is None:
         label = Label(prompt=prompt, name=name)
@@ -70,23 +125,65 @@ def remove_label(*, prompt: Prompt, label: str, reason: str = "", by: Actor) -> 
         raise NotFound(f"{prompt} has no label '{label}'.")
     if gate.is_protected(prompt.team, KIND, str(prompt), label):
         raise ApprovalRequired(
-            f"'{label}' of {prompt} is protected, so it can't be removed. Ask for another version to take its place.",
+            f"'{label}' of {prompt} is protected, so it can't be removed just so. Ask for another version to take its place, "
+            "or for its removal.",
             link=f"/requests/new?kind={KIND}&asset={prompt}&alias={label}",
         )
-    _note(prompt, row, row.version, None, reason, None, by)
-    row.delete()
+    _empty(prompt, row, reason, None, by)
+
+
+def _empty(prompt: Prompt, label: Label, reason: str, request: ApprovalRequest | None, by: Actor) -> None:
+    _note(prompt, label, label.version, None, reason, request, by)
+    label.delete()
 
 
 @transaction.atomic
-def request_move(*, version: PromptVersion, slot: str, reason: str = "", by: Actor) -> ApprovalRequest:
-    """Ask for a protected label to move to a version."""
-    require(by, Permission.REQUEST_CREATE, version.prompt, stage=stage_of(slot))
+def request_move(
+    *, version: PromptVersion, slot: str, reason: str = "", by: Actor, apply_at: datetime | None = None
+) -> ApprovalRequest:
+    """Ask for a protected label to move to a version: at once when approved, or at a time."""
+    move = _asked(version, slot, Permission.REQUEST_CREATE, by)
+    return governance.open_request(move=move, reason=check_note("reason", reason), by=by, apply_at=apply_at)
+
+
+@transaction.atomic
+def request_removal(*, prompt: Prompt, label: str, reason: str = "", by: Actor) -> ApprovalRequest:
+    """Ask for a protected label to be emptied."""
+    require(by, Permission.REQUEST_CREATE, prompt, stage=stage_of(label))
+    require_stage_permission(by, stage_of(label), prompt)
+    reason = check_note("reason", reason)
+    prompt = lock_prompt(prompt)
+    row = Label.objects.select_related("version").filter(prompt=prompt, name=label).first()
+    if row is None:
+        raise NotFound(f"{prompt} has no label '{label}'.")
+    return governance.open_change(
+        team=prompt.team, kind=KIND, label=str(prompt), asset_id=prompt.pk, slot=label, stage=stage_of(label),
+        change=gate.REMOVAL, previous=described(row), author_ids=[], reason=reason, by=by,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def break_glass(*, version: PromptVersion, slot: str, reason: str, by: Actor) -> ApprovalRequest:
+    """Move a protected label at once, without reviews; they come afterwards. For emergencies: see docs/approvals.md."""
+    move = _asked(version, slot, Permission.GLASS_BREAK, by)
+    request = governance.break_glass(move=move, reason=check_note("reason", reason), by=by, on=version.prompt)
+    apply_request(request=request, by=by)
+    return request
+
+
+def _asked(version: PromptVersion, slot: str, permission: Permission, by: Actor) -> Move:
+    """The move that somebody asks for who may do so, the prompt locked."""
+    require(by, permission, version.prompt, stage=stage_of(slot))
     require_stage_permission(by, stage_of(slot), version.prompt)
     check_label(slot)
-    reason = check_note("reason", reason)
     prompt = lock_prompt(version.prompt)
     label = Label.objects.select_related("version").filter(prompt=prompt, name=slot).first()
-    return open_request(move=describe_move(prompt, slot, version, label), reason=reason, by=by)
+    return describe_move(prompt, slot, version, label)
+
+
+def described(label: Label | None) -> dict[str, Any]:
+    """Where a label points, as a request for its removal keeps it."""
+    return {"version": label.version.number, "digest": label.version.digest} if label else {}
 
 
 def describe_move(prompt: Prompt, slot: str, version: PromptVersion, label: Label | None) -> Move:

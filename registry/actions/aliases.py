@@ -1,5 +1,8 @@
 """Moving aliases. A protected one moves only where governance allows it, whichever door asks."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -7,8 +10,8 @@ from accounts.access import Actor, require, require_stage_permission
 from accounts.actions import check_name
 from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
 from accounts.roles import Permission
+from governance import actions as governance
 from governance import gate
-from governance.actions import open_request
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
@@ -32,11 +35,53 @@ def move_alias(*, asset: Asset, name: str, version: Version, reason: str = "", b
 def apply_request(*, request: ApprovalRequest, by: Actor) -> Alias:
     """Carry out an approved request, in the transaction of the review that decided it. What `by` may do was checked there;
     whether the approval covers exactly these bytes is checked by the gate."""
-    asset = Asset.objects.filter(pk=request.asset_id, kind=request.kind).first()
-    version = Version.objects.filter(pk=request.version_id, asset=asset).first() if asset else None
-    if asset is None or version is None or version.digest != request.digest:
+    version = _approved(request, request.version_id, request.digest)
+    return _move(asset=version.asset, name=request.slot, version=version, reason=request.reason, request=request, by=by)
+
+
+@transaction.atomic
+def apply_removal(*, request: ApprovalRequest, by: Actor) -> None:
+    """Carry out the approved request to empty a protected alias. Twice is once."""
+    asset = Asset.objects.select_related("team").filter(pk=request.asset_id, kind=request.kind).first()
+    if asset is None:
+        raise Conflict("The asset is not there any more.")
+    asset = lock_asset(asset)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=request.slot).first()
+    gate.require_change(
+        team=asset.team, kind=asset.kind, label=str(asset), stage=stage_of(request.slot), change=gate.REMOVAL,
+        request=request, previous=described(alias),
+    )  # fmt: skip
+    if alias is not None:
+        _empty(asset, alias, request.reason, request, by)
+
+
+@transaction.atomic
+def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
+    """Put the alias back to where it was before the glass was broken, if it still points at what the glass was broken for.
+    Returns what was done, in words."""
+    asset = lock_asset(_approved(request, request.version_id, request.digest).asset)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=request.slot).first()
+    if alias is None or alias.version.digest != request.digest:
+        return f"'{request.slot}' had moved on already and stays."
+    reason = f"Request {request.pk} was rolled back."
+    if request.previous_version_id is None:
+        _empty(asset, alias, reason, request, by)
+        return f"'{request.slot}' is empty, as it was before."
+    version = _approved(request, request.previous_version_id, request.previous_digest)
+    gate.require_rollback(describe_move(asset, request.slot, version, alias), request=request)
+    _point(asset, alias, request.slot, version, reason, request, by)
+    return f"'{request.slot}' points at version {version.number} again."
+
+
+def _approved(request: ApprovalRequest, version_id: int | None, digest: str) -> Version:
+    version = (
+        Version.objects.select_related("asset__team")
+        .filter(pk=version_id, asset_id=request.asset_id, asset__kind=request.kind, digest=digest)
+        .first()
+    )
+    if version is None:
         raise Conflict("The version that was approved is not there any more with the same bytes.")
-    return _move(asset=asset, name=request.slot, version=version, reason=request.reason, request=request, by=by)
+    return version
 
 
 def _move(
@@ -49,6 +94,19 @@ def _move(
         return alias
     move = describe_move(asset, name, version, alias)
     gate.require_move(move, request=request)
+    return _point(asset, alias, name, version, reason, request, by)
+
+
+def _point(
+    asset: Asset,
+    alias: Alias | None,
+    name: str,
+    version: Version,
+    reason: str,
+    request: ApprovalRequest | None,
+    by: Actor,
+) -> Alias:
+    """Write the alias; the gate has been asked."""
     before = alias.version if alias else None
     if alias is None:
         alias = Alias(asset=asset, name=name)
@@ -103,24 +161,74 @@ def remove_alias(*, asset: Asset, name: str, reason: str = "", by: Actor) -> Non
         raise NotFound(f"{asset} has no alias '{name}'.")
     if gate.is_protected(asset.team, asset.kind, str(asset), name):
         raise ApprovalRequired(
-            f"'{name}' of {asset} is protected, so it can't be removed. Ask for another version to take its place.",
+            f"'{name}' of {asset} is protected, so it can't be removed just so. Ask for another version to take its place, "
+            "or for its removal.",
             link=f"/requests/new?kind={asset.kind}&asset={asset}&alias={name}",
         )
+    _empty(asset, alias, reason, None, by)
+
+
+def _empty(asset: Asset, alias: Alias, reason: str, request: ApprovalRequest | None, by: Actor) -> None:
     alias.asset = asset
-    _note(alias, alias.version, None, reason, None, by)
+    _note(alias, alias.version, None, reason, request, by)
     alias.delete()
 
 
 @transaction.atomic
-def request_move(*, version: Version, slot: str, reason: str = "", by: Actor) -> ApprovalRequest:
-    """Ask for a protected alias to move to a registered version."""
-    require(by, Permission.REQUEST_CREATE, version.asset, stage=stage_of(slot))
+def request_move(
+    *,
+    version: Version,
+    slot: str,
+    reason: str = "",
+    by: Actor,
+    apply_at: datetime | None = None,
+    apply_after_evaluation: int | None = None,
+) -> ApprovalRequest:
+    """Ask for a protected alias to move to a registered version: at once when approved, at a time, or after an evaluation."""
+    move = _asked(version, slot, Permission.REQUEST_CREATE, by)
+    return governance.open_request(
+        move=move, reason=_checked(reason), by=by, apply_at=apply_at, apply_after_evaluation=apply_after_evaluation
+    )
+
+
+@transaction.atomic
+def request_removal(*, asset: Asset, name: str, reason: str = "", by: Actor) -> ApprovalRequest:
+    """Ask for a protected alias to be emptied."""
+    require(by, Permission.REQUEST_CREATE, asset, stage=stage_of(name))
+    require_stage_permission(by, stage_of(name), asset)
+    asset = lock_asset(asset)
+    alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
+    if alias is None:
+        raise NotFound(f"{asset} has no alias '{name}'.")
+    return governance.open_change(
+        team=asset.team, kind=asset.kind, label=str(asset), asset_id=asset.pk, slot=name, stage=stage_of(name),
+        change=gate.REMOVAL, previous=described(alias), author_ids=[], reason=_checked(reason), by=by,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def break_glass(*, version: Version, slot: str, reason: str, by: Actor) -> ApprovalRequest:
+    """Move a protected alias at once, without reviews; they come afterwards. For emergencies: see docs/approvals.md."""
+    move = _asked(version, slot, Permission.GLASS_BREAK, by)
+    request = governance.break_glass(move=move, reason=_checked(reason), by=by, on=version.asset)
+    apply_request(request=request, by=by)
+    return request
+
+
+def _asked(version: Version, slot: str, permission: Permission, by: Actor) -> Move:
+    """The move that somebody asks for who may do so, the asset locked."""
+    require(by, permission, version.asset, stage=stage_of(slot))
     require_stage_permission(by, stage_of(slot), version.asset)
     check_alias(slot)
     asset = lock_asset(version.asset)
     version = _registered(asset, version)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=slot).first()
-    return open_request(move=describe_move(asset, slot, version, alias), reason=_checked(reason), by=by)
+    return describe_move(asset, slot, version, alias)
+
+
+def described(alias: Alias | None) -> dict[str, Any]:
+    """Where an alias points, as a request for its removal keeps it."""
+    return {"version": alias.version.number, "digest": alias.version.digest} if alias else {}
 
 
 def describe_move(asset: Asset, slot: str, version: Version, alias: Alias | None) -> Move:
