@@ -113,6 +113,13 @@ def require_change(
     _require_passed(request)
 
 
+def require_approved(request: ApprovalRequest) -> None:
+    """Is this request approved, and its policy still satisfied? For what changes nothing that is there: a renewal."""
+    if request.state != State.APPROVED:
+        raise _not_approved(request)
+    _require_passed(request)
+
+
 def _not_approved(request: ApprovalRequest) -> ApprovalRequired:
     return ApprovalRequired(
         f"Request {request.pk} does not approve this: an approval covers one digest, and is applied once.",

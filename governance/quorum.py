@@ -150,10 +150,10 @@ def awaited(rules: Rules, steps: Sequence[StepResult]) -> list[ReviewStep]:
 
 
 def parties(rules: Rules, steps: Sequence[StepResult], request: ApprovalRequest) -> list[str]:
-    """Whom it waits for now, as 'role:reviewer' or 'group:legal'."""
+    """Whom it waits for now: 'role:reviewer', 'group:legal', and once escalated 'escalated:role:admin'."""
     found = [f"group:{step.group}" if step.group else f"role:{step.role}" for step in awaited(rules, steps)]
     if found and request.escalated_at and not request.glass_broken and rules.terms.escalate_to:
-        found.append(rules.terms.escalate_to)
+        found.append(f"escalated:{rules.terms.escalate_to}")
     return list(dict.fromkeys(found))
 
 

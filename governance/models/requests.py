@@ -70,8 +70,8 @@ class ApprovalRequest(models.Model):
     # Open requests end by themselves.
     expires_at = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
-    # Whose word it waits for now, as the policy names them: 'role:reviewer', 'group:legal'. Kept by governance.actions.requests, so that
-    # an inbox is one query.
+    # Whose word it waits for now, as the policy names them: 'role:reviewer', 'group:legal', and once escalated
+    # 'escalated:role:admin'. Kept by governance.actions.requests, so that an inbox is one query.
     waits_for = ArrayField(models.CharField(max_length=110), default=list, blank=True)
     # Once approved, applied at this time, or when this evaluation ends green; else at once.
     apply_at = models.DateTimeField(null=True, blank=True)

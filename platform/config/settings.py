@@ -190,6 +190,9 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "notifications.tasks.deliver", "schedule": 2.0, "options": {"expires": 10}},
     "send-mail": {"task": "notifications.tasks.send_mail", "schedule": 15.0, "options": {"expires": 60}},
     "sweep-notifications": {"task": "notifications.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
+    "apply-due-requests": {"task": "home.tasks.apply_due", "schedule": 10.0, "options": {"expires": 10}},
+    "keep-requests": {"task": "governance.tasks.keep_requests", "schedule": 30.0, "options": {"expires": 30}},
+    "lapse-approvals": {"task": "governance.tasks.lapse_approvals", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 

@@ -14,6 +14,7 @@ from accounts.models import Team
 from accounts.roles import Permission
 from governance import gate
 from governance.ledger.actions import Action, Target, record
+from governance.models import ApprovalRequest
 from governance.stages import Stage
 from registry.models import Asset, Version
 from serving import capacity
@@ -38,20 +39,26 @@ def create_deployment(
     engine_options: Options | None = None,
     num_gpus: float = 0,
     by: Actor,
+    request: ApprovalRequest | None = None,
 ) -> Deployment:
-    """A new deployment that shall run these bytes in this stage. Raises ApprovalRequired where the stage is protected and the bytes are not approved for it."""
+    """A new deployment that shall run these bytes in this stage. Raises ApprovalRequired where the stage is protected and the bytes
+    are not approved for it, and where a policy guards deployments there and `request` does not approve exactly this one."""
     planned = Planned(team.pk, "deployment", name, stage)
     require(by, Permission.DEPLOYMENT_MANAGE, planned)
     require_stage_permission(by, stage, planned)
     check_name(name)
     if stage not in set(Stage):
         raise Invalid("stage", f"Choose one of {', '.join(Stage)}.")
-    _check_version(team, version, by)
+    check_version(team, version, by)
     options = check_configuration(engine=engine, options=engine_options or {}, num_gpus=num_gpus)
     check_replicas(replicas)
     wanted = Revision(version=version, engine=engine, engine_options=options, num_gpus=num_gpus)
     capacity.require_room(wanted, replicas=replicas)
     with _refusals_recorded(version, stage, name=f"{team.name}/{name}", by=by), transaction.atomic():
+        gate.require_change(
+            team=team, kind="deployment", label=f"{team.name}/{name}", stage=stage,
+            change=configuration("create", wanted), previous={}, request=request,
+        )  # fmt: skip
         try:
             with transaction.atomic():
                 deployment = Deployment.objects.create(
@@ -84,11 +91,13 @@ def update_deployment(
     num_gpus: float | None = None,
     replicas: int | None = None,
     by: Actor,
+    request: ApprovalRequest | None = None,
 ) -> Deployment:
-    """Another version, engine configuration (each makes a new revision, for which the gate is asked again) or number of replicas. What is left out stays."""
+    """Another version, engine configuration (each makes a new revision, for which the gate is asked again, and where a policy guards
+    deployments an approved request) or number of replicas. What is left out stays."""
     require(by, Permission.DEPLOYMENT_MANAGE, deployment)
     require_stage_permission(by, deployment.stage, deployment)
-    current = _current(deployment)
+    current = current_revision(deployment)
     wanted = Revision(
         version=version or current.version,
         engine=engine or current.engine,
@@ -96,7 +105,7 @@ def update_deployment(
         num_gpus=current.num_gpus if num_gpus is None else num_gpus,
     )
     if version is not None:
-        _check_version(deployment.team, version, by)
+        check_version(deployment.team, version, by)
     wanted.engine_options = check_configuration(
         engine=wanted.engine, options=wanted.engine_options, num_gpus=wanted.num_gpus
     )
@@ -108,11 +117,16 @@ def update_deployment(
         locked = lock(deployment)
         before = described(locked)
         config = ("version_id", "engine", "engine_options", "num_gpus")
-        changed = any(getattr(_current(locked), field) != getattr(wanted, field) for field in config)
+        changed = any(getattr(current_revision(locked), field) != getattr(wanted, field) for field in config)
         if not changed and locked.replicas == count:
             return locked
         locked.replicas = count
         if changed:
+            gate.require_change(
+                team=locked.team, kind="deployment", label=str(locked), stage=locked.stage,
+                change=configuration("update", wanted), previous=configuration("update", current_revision(locked)),
+                request=request,
+            )  # fmt: skip
             add_revision(locked, wanted, by=by)
         _save(locked, by, "replicas")
         record(
@@ -128,6 +142,19 @@ def update_deployment(
     return locked
 
 
+def configuration(action: str, revision: Revision) -> dict[str, Any]:
+    """What an approval of a deployment's change is about: which bytes, run how. The number of replicas is not part of it."""
+    return {
+        "action": action,
+        "model": str(revision.version.asset),
+        "version": revision.version.number,
+        "digest": revision.version.digest,
+        "engine": str(revision.engine),
+        "engine_options": dict(revision.engine_options),
+        "num_gpus": revision.num_gpus,
+    }
+
+
 def scale_deployment(*, deployment: Deployment, replicas: int, by: Actor) -> Deployment:
     """Another number of replicas; those that run go on."""
     return update_deployment(deployment=deployment, replicas=replicas, by=by)
@@ -137,11 +164,11 @@ def start_deployment(*, deployment: Deployment, by: Actor) -> Deployment:
     """Let it run (again). The gate is asked again, since an approval may be wanted now that wasn't then."""
     require(by, Permission.DEPLOYMENT_MANAGE, deployment)
     require_stage_permission(by, deployment.stage, deployment)
-    current = _current(deployment)
+    current = current_revision(deployment)
     capacity.require_room(current, replicas=deployment.replicas, leaving_out=deployment)
     with _refusals_recorded(current.version, deployment.stage, name=str(deployment), by=by), transaction.atomic():
         locked = lock(deployment)
-        _ask_gate(locked, _current(locked).version)
+        _ask_gate(locked, current_revision(locked).version)
         if locked.wants_to_run and not locked.retry_at:
             return locked
         set_desired(locked, Deployment.Desired.RUNNING, by=by)
@@ -258,13 +285,13 @@ def _save(deployment: Deployment, by: Actor, *fields: str) -> None:
     deployment.save(update_fields=[*fields, "generation", "updated_at", "updated_by"])
 
 
-def _current(deployment: Deployment) -> Revision:
+def current_revision(deployment: Deployment) -> Revision:
     if deployment.revision is None:
         raise Conflict(f"{deployment} has no revision. Delete it and create it again.")
     return deployment.revision
 
 
-def _check_version(team: Team, version: Version, by: Actor) -> None:
+def check_version(team: Team, version: Version, by: Actor) -> None:
     asset = version.asset
     require(by, Permission.ASSET_VIEW, asset)
     if asset.team_id != team.pk:
