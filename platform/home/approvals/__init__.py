@@ -3,7 +3,7 @@
 from governance.actions import open_change
 from home.approvals.asking import break_glass, open_removal, open_request, renew
 from home.approvals.deciding import apply_due, decide, delegator, may_decide, settle_glass, speaks_for
-from home.approvals.inbox import counts, delegations_to, inbox, waits_for
+from home.approvals.inbox import counts, delegations_to, get_delegation, inbox, visible_delegations, waits_for
 from home.approvals.reads import asset_of, get_request, visible_requests
 from home.approvals.roles import open_role
 
@@ -15,6 +15,7 @@ __all__ = [
     "decide",
     "delegations_to",
     "delegator",
+    "get_delegation",
     "get_request",
     "inbox",
     "may_decide",
@@ -25,6 +26,7 @@ __all__ = [
     "renew",
     "settle_glass",
     "speaks_for",
+    "visible_delegations",
     "visible_requests",
     "waits_for",
 ]

@@ -6,12 +6,14 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
-from accounts.access import Actor, team_ids
+from accounts.access import Actor, team_ids, visible
+from accounts.errors import NotFound
 from accounts.held import Held, Holdings, holdings_of
 from accounts.models import GroupMember, User
 from accounts.roles import Permission, Role
 from governance.models import ApprovalRequest, Delegation, Review
-from home.approvals.reads import _about
+from governance.models.reviews import DelegationQuerySet
+from home.approvals.reads import about
 
 State = ApprovalRequest.State
 _LIVE = Q(state__in=[State.OPEN, State.APPROVED]) | Q(afterwards=ApprovalRequest.Afterwards.PENDING)
@@ -26,7 +28,7 @@ def inbox(actor: Actor) -> QuerySet[ApprovalRequest]:
 def counts(actor: Actor) -> dict[str, int]:
     """How many there are of each in the inbox: what waits for them (inbox), what they asked for that is under way (mine), broken
     glasses that are not settled (glass), open renewals (renewals). One query beside those that tell who the actor is."""
-    seen = _about(actor, Permission.ASSET_VIEW)
+    seen = about(actor, Permission.ASSET_VIEW)
     renewals = Q(renews__isnull=False, state__in=[State.OPEN, State.APPROVED])
     found: dict[str, int] = ApprovalRequest.objects.filter(_LIVE).aggregate(
         inbox=Count("pk", filter=waits_for(actor)),
@@ -52,9 +54,8 @@ def waits_for(actor: Actor) -> Q:
         found |= for_them & Q(team_id=delegation.team_id) & _not_own(delegation.delegator)
     if actor.key and actor.key.team_id:
         found &= Q(team_id=actor.key.team_id)
-    return found & _not_own(user) & Q(state=State.OPEN) | found & _not_own(user) & Q(
-        afterwards=ApprovalRequest.Afterwards.PENDING
-    )
+    under_way = Q(state=State.OPEN) | Q(afterwards=ApprovalRequest.Afterwards.PENDING)
+    return found & _not_own(user) & under_way
 
 
 def delegations_to(actor: Actor) -> QuerySet[Delegation]:
@@ -114,3 +115,18 @@ def _not_own(user: User) -> Q:
         & ~Q(author_ids__contains=[user.pk])
         & ~Q(pk__in=decided.exclude(verdict=Review.Verdict.COMMENT).values("request_id"))
     )
+
+
+def visible_delegations(actor: Actor) -> DelegationQuerySet:
+    """Those that somebody gave or received, and those of the teams that they manage."""
+    mine = Q(delegator_id=actor.id or 0) | Q(delegate_id=actor.id or 0)
+    managed = visible(actor, Permission.TEAM_MANAGE, Delegation, own=False)
+    rows = Delegation.objects.filter(mine | managed).select_related("team", "delegator", "delegate")
+    return rows.filter(team_id=actor.key.team_id) if actor.key and actor.key.team_id else rows
+
+
+def get_delegation(actor: Actor, delegation_id: int) -> Delegation:
+    found = visible_delegations(actor).filter(pk=delegation_id).first()
+    if found is None:
+        raise NotFound("There is no such delegation that you can see.")
+    return found

@@ -11,7 +11,7 @@ from prompts.models import Prompt
 from registry.models import Asset
 
 
-def _about(actor: Actor, permission: Permission, *, single: bool = True) -> Q:
+def about(actor: Actor, permission: Permission, *, single: bool = True) -> Q:
     """A filter: requests about assets on which the actor has the permission, by team or (single) on the asset itself."""
     rows = visible(actor, permission, ApprovalRequest, own=False, stage_field="stage")
     if not rows or not single or not actor.in_scope(permission):  # an empty filter lets a site administrator see all
@@ -28,7 +28,7 @@ def _about(actor: Actor, permission: Permission, *, single: bool = True) -> Q:
 
 def visible_requests(actor: Actor) -> QuerySet[ApprovalRequest]:
     """The requests about assets that the actor sees."""
-    return ApprovalRequest.objects.filter(_about(actor, Permission.ASSET_VIEW)).select_related("team", "requested_by")
+    return ApprovalRequest.objects.filter(about(actor, Permission.ASSET_VIEW)).select_related("team", "requested_by")
 
 
 def get_request(actor: Actor, request_id: int) -> ApprovalRequest:
