@@ -174,7 +174,7 @@ class DeploymentRequestView(ApiView):
                 team=team, name=name, version=version, stage=stage, by=self.by, **given
             )
         else:
-            deployment = serving.reads.get_deployment(self.by, f"{team.name}/{name}")
+            deployment = serving.reads.get_deployment(self.by, team.name, name)
             made = serving.actions.request_update(deployment=deployment, version=version, by=self.by, **given)
         return Response(detail(made), status=201)
 
