@@ -140,7 +140,13 @@ def stage_approval(*, team: Team, kind: str, asset_id: int, digest: str, stage: 
     """The applied approval that lets these bytes be in this stage, newest first; one that lapsed or whose glass was broken and
     rolled back does not."""
     applied = ApprovalRequest.objects.filter(
-        team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage, state=State.APPLIED, version_id__isnull=False
+        team=team,
+        kind=kind,
+        asset_id=asset_id,
+        digest=digest,
+        stage=stage,
+        state=State.APPLIED,
+        version_id__isnull=False,
     )
     good = applied.filter(Q(valid_until=None) | Q(valid_until__gt=Now()), lapsed_at=None)
     return good.exclude(afterwards=ApprovalRequest.Afterwards.ROLLED_BACK).first()
@@ -157,7 +163,13 @@ def require_stage(
     if approval is not None:
         return approval
     lapsed = ApprovalRequest.objects.filter(
-        team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage, state=State.APPLIED, version_id__isnull=False
+        team=team,
+        kind=kind,
+        asset_id=asset_id,
+        digest=digest,
+        stage=stage,
+        state=State.APPLIED,
+        version_id__isnull=False,
     ).exclude(afterwards=ApprovalRequest.Afterwards.ROLLED_BACK)
     if old := lapsed.first():
         why = old.lapse_reason or "its time has passed"

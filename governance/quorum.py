@@ -190,7 +190,9 @@ class _Binding:
     def _of_awaited_evaluation(self) -> set[str]:
         if self._awaited is None:
             number = self.request.apply_after_evaluation
-            rows = Evidence.objects.filter(team_id=self.request.team_id, digest__in=self.evidence, payload__evaluation=number)
+            rows = Evidence.objects.filter(
+                team_id=self.request.team_id, digest__in=self.evidence, payload__evaluation=number
+            )
             self._awaited = set() if number is None else set(rows.values_list("digest", flat=True))
         return self._awaited
 

@@ -34,7 +34,7 @@ def inbox_count(actor: Actor) -> int:
     """How many open requests wait for this actor; no query for people who review nothing."""
     if not actor.is_site_admin and not team_ids(actor, Permission.REQUEST_REVIEW):
         return 0
-    return approvals.inbox(actor, single=False).count()
+    return approvals.inbox(actor).count()
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def governance(cast):
             by=Actor(cast.alice),
         )
 
-    def policy(*, count=1, checks=None):
+    def policy(*, count=1, checks=None, **fields):
+        if count > 1:  # a policy that nobody could meet is refused
+            grant_role(user=cast.dana, role=Role.REVIEWER, on=cast.team, by=by)
         default = [
             {"type": "metric", "metric": "exact_match", "bound": "lower", "minimum": 0.9, "dataset": "acme/dates"},
             {"type": "card"},
@@ -64,16 +66,21 @@ def governance(cast):
             pattern="*",
             stage="production",
             checks=default if checks is None else checks,
-            reviews={"count": count, "role": "reviewer"},
-            by=by,
+            **{"reviews": {"count": count, "role": "reviewer"}, "by": by, **fields},
         )
 
     def request(number=2, *, by=None, **fields):
         return actions.open_request(move=move(number, **fields), reason="better", by=Actor(by or cast.alice))
 
-    def review(asked, user, verdict="approve", comment="", shown=""):
+    def review(asked, user, verdict="approve", comment="", shown="", on_behalf_of=None):
         return actions.review(
-            request=asked, verdict=verdict, comment=comment, by=Actor(user), on=cast.team, shown=shown
+            request=asked,
+            verdict=verdict,
+            comment=comment,
+            by=Actor(user),
+            on=cast.team,
+            shown=shown,
+            on_behalf_of=on_behalf_of,
         )
 
     return SimpleNamespace(

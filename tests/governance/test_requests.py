@@ -40,7 +40,7 @@ def test_a_policy_protects_a_stage_that_is_free_otherwise(governance, cast):
         pattern="date-*",
         stage="staging",
         checks=[],
-        reviews={"count": 1},
+        reviews={"count": 1, "role": "reviewer"},
         by=Actor(cast.admin),
     )
     with pytest.raises(ApprovalRequired):
@@ -120,6 +120,8 @@ def test_only_a_reviewer_decides(governance, cast, name):
 
 def test_the_role_that_the_policy_asks_for_counts(governance, cast):
     grant_role(user=cast.carol, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
+    for role in (Role.ADMIN, Role.REVIEWER):
+        grant_role(user=cast.dana, role=role, on=cast.team, by=Actor(cast.admin))
     actions.create_policy(
         team=cast.team,
         kind="model",
@@ -131,6 +133,7 @@ def test_the_role_that_the_policy_asks_for_counts(governance, cast):
     )
     asked = governance.request()
     with pytest.raises(Forbidden, match="asks for an auditor"):
+    with pytest.raises(Forbidden, match="asks for an admin"):
         governance.review(asked, cast.bob)
 
 
@@ -257,8 +260,11 @@ def test_the_table_of_transitions_is_total():
 @pytest.mark.parametrize("end", list(State))
 def test_only_the_tables_transitions_happen(governance, start, end):
     asked = governance.request()
+    glass = (start, end) == (State.OPEN, State.APPLIED)
     closed = None if start in (State.OPEN, State.APPROVED) else asked.created_at
-    ApprovalRequest.objects.filter(pk=asked.pk).update(state=start, closed_at=closed)
+    ApprovalRequest.objects.filter(pk=asked.pk).update(
+        state=start, closed_at=closed, glass_broken=glass, afterwards="pending" if glass else ""
+    )
     asked.refresh_from_db()
     if end in TRANSITIONS[start]:
         advance(asked, end)

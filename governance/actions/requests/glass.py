@@ -44,7 +44,9 @@ def break_glass(*, move: Move, reason: str, by: Actor, on: InTeam) -> ApprovalRe
     for asked in (
         ApprovalRequest.objects.select_for_update(of=("self",))
         .select_related("team", "requested_by")
-        .filter(kind=move.kind, asset_id=move.asset_id, asset_label=move.asset_label, slot=move.slot, digest=move.digest)
+        .filter(
+            kind=move.kind, asset_id=move.asset_id, asset_label=move.asset_label, slot=move.slot, digest=move.digest
+        )
         .filter(state__in=[State.OPEN, State.APPROVED])
     ):
         supersede(asked, "The glass was broken for it.", by)
@@ -110,7 +112,9 @@ def settle_glass(
     if verdict not in ("confirm", "roll_back"):
         raise Invalid("verdict", "Use confirm or roll_back.")
     if request.afterwards != Afterwards.PENDING:
-        raise Conflict("There is nothing to settle: no glass was broken, or it is settled.", link=f"/requests/{request.pk}")
+        raise Conflict(
+            "There is nothing to settle: no glass was broken, or it is settled.", link=f"/requests/{request.pk}"
+        )
     comment = checked_text(comment, "comment")
     if not comment:
         raise Invalid("comment", "Say what you found.")
@@ -127,9 +131,7 @@ def settle_glass(
     return request
 
 
-def _settle(
-    request: ApprovalRequest, outcome: Afterwards, comment: str, by: Actor, judged: policies.Verdict
-) -> None:
+def _settle(request: ApprovalRequest, outcome: Afterwards, comment: str, by: Actor, judged: policies.Verdict) -> None:
     """Close the aftermath and sign the statement anew, so that it says how it ended."""
     request.afterwards = outcome
     request.waits_for = []
@@ -140,9 +142,7 @@ def _settle(
         subject=f"{request.kind}:{request.asset_label}", digest=request.digest, predicate=predicate(request, judged)
     )
     attestation.save(update_fields=["envelope"])
-    action = (
-        Action.REQUEST_GLASS_CONFIRMED if outcome == Afterwards.CONFIRMED else Action.REQUEST_GLASS_ROLLED_BACK
-    )
+    action = Action.REQUEST_GLASS_CONFIRMED if outcome == Afterwards.CONFIRMED else Action.REQUEST_GLASS_ROLLED_BACK
     note(
         action,
         request,

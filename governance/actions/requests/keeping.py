@@ -101,7 +101,14 @@ def lapse(request_id: int, reason: str) -> bool:
         return False
     request.lapsed_at, request.lapse_reason = clock.now(), reason[:300]
     request.save(update_fields=["lapsed_at", "lapse_reason"])
-    note(Action.APPROVAL_LAPSED, request, SYSTEM, reason, before={"lapsed_at": None}, lapsed_at=request.lapsed_at.isoformat())
+    note(
+        Action.APPROVAL_LAPSED,
+        request,
+        SYSTEM,
+        reason,
+        before={"lapsed_at": None},
+        lapsed_at=request.lapsed_at.isoformat(),
+    )
     if _is_in_use(request) and not _is_being_renewed(request) and (asker := _renewer(request)):
         open_renewal(request=request, by=SYSTEM, requested_by=Actor(asker, via="task"))
     return True

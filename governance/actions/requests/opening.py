@@ -174,9 +174,7 @@ def _open(by: Actor, *, event_by: Actor | None = None, reason: str, **fields: An
         "renews": request.renews_id,
     }
     after |= {name: value for name, value in conditions.items() if value is not None}
-    note(
-        Action.REQUEST_OPENED, request, event_by or by, request.reason, before=before, slot=request.slot, **after
-    )
+    note(Action.REQUEST_OPENED, request, event_by or by, request.reason, before=before, slot=request.slot, **after)
     return request
 
 

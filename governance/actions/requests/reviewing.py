@@ -122,8 +122,7 @@ def check_may_decide(
 
 
 def _wanted(steps: Any) -> str:
-    names = [f"somebody of the group {step.group}" if step.group else f"a {step.role}" for step in steps]
-    return " and ".join(dict.fromkeys(names))
+    return " and ".join(dict.fromkeys(step.who for step in steps))
 
 
 def _check_open(request: ApprovalRequest) -> None:
@@ -168,7 +167,9 @@ def _comment(request: ApprovalRequest, *, comment: str, by: Actor, on: InTeam) -
     if not can(by, ASKING[request.kind], on, stage=request.stage) and not can(by, Permission.REQUEST_CREATE, on):
         speaks = by.in_scope(Permission.REQUEST_REVIEW) and by.user is not None and can(by, Permission.TEAM_VIEW, on)
         who = quorum.standing(by.user, request) if speaks and by.user else None
-        if who is None or not any(quorum.admits(who, step, request, judged.rules) for step in judged.rules.reviews.steps):
+        if who is None or not any(
+            quorum.admits(who, step, request, judged.rules) for step in judged.rules.reviews.steps
+        ):
             require(by, Permission.REQUEST_REVIEW, on, stage=request.stage)
     if not comment:
         raise Invalid("comment", "Write something.")

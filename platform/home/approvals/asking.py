@@ -51,7 +51,9 @@ def _check_evaluation(number: int, version: Version, by: Actor) -> None:
     if evaluation is None:
         raise Invalid("apply_after_evaluation", f"There is no evaluation {number} that you can see.")
     if evaluation.version.digest != version.digest or evaluation.model_id != version.asset_id:
-        raise Invalid("apply_after_evaluation", f"Evaluation {number} is not of these bytes, but of {evaluation.version}.")
+        raise Invalid(
+            "apply_after_evaluation", f"Evaluation {number} is not of these bytes, but of {evaluation.version}."
+        )
     if evaluation.state in (Evaluation.State.FAILED, Evaluation.State.CANCELLED):
         raise Invalid("apply_after_evaluation", f"Evaluation {number} has {evaluation.state} already.")
 
@@ -59,7 +61,9 @@ def _check_evaluation(number: int, version: Version, by: Actor) -> None:
 def open_removal(*, kind: str, asset: str, alias: str, reason: str, by: Actor) -> ApprovalRequest:
     """Ask for a protected alias or label to be emptied."""
     if kind == "prompt":
-        return prompts.actions.request_removal(prompt=prompts.reads.get_prompt(by, asset), label=alias, reason=reason, by=by)
+        return prompts.actions.request_removal(
+            prompt=prompts.reads.get_prompt(by, asset), label=alias, reason=reason, by=by
+        )
     if kind in VERSIONED:
         found = registry.reads.get_asset(by, kind, asset)
         return registry.actions.request_removal(asset=found, name=alias, reason=reason, by=by)

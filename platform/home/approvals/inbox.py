@@ -109,7 +109,9 @@ def _any(filters: Iterable[Q]) -> Q:
 
 def _not_own(user: User) -> Q:
     """Neither asked for nor made by this person, and not decided by them with a word that still counts."""
-    decided = Review.objects.filter(Q(reviewer_id=user.pk) | Q(on_behalf_of_id=user.pk), replaced_at=None, stale_at=None)
+    decided = Review.objects.filter(
+        Q(reviewer_id=user.pk) | Q(on_behalf_of_id=user.pk), replaced_at=None, stale_at=None
+    )
     return (
         ~Q(requested_by_id=user.pk)
         & ~Q(author_ids__contains=[user.pk])

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 import registry.reads
 import serving.actions
 import serving.reads
-from accounts.access import Planned, get_team
+from accounts.access import get_team
 from accounts.errors import Invalid
 from accounts.members import get_member
 from accounts.rest import ApiView, page_response

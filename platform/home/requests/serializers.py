@@ -76,7 +76,9 @@ class GlassSerializer(MoveSerializer):
 
 class OnBehalfSerializer(serializers.Serializer[Any]):
     on_behalf_of = serializers.EmailField(
-        default="", allow_blank=True, help_text="The colleague who is away and handed you their reviewing; empty: yourself."
+        default="",
+        allow_blank=True,
+        help_text="The colleague who is away and handed you their reviewing; empty: yourself.",
     )
 
 
