@@ -2,6 +2,7 @@ from governance.actions.delegations import delegate, end_delegation
 from governance.actions.evidence import deposit_evidence
 from governance.actions.ledger import begin_export, erase_personal_data
 from governance.actions.policies import create_policy, remove_policy, update_policy
+from governance.actions.policies import apply_change, create_policy, remove_policy, update_policy
 from governance.actions.requests import (
     answer_changes,
     ask_for_glass_review,
@@ -23,6 +24,7 @@ from governance.actions.views import change_view, remove_view, save_view
 __all__ = [
     "begin_export",
     "answer_changes",
+    "apply_change",
     "ask_for_glass_review",
     "break_glass",
     "change_view",

@@ -53,7 +53,7 @@ def _change(request: ApprovalRequest, by: Actor) -> None:
         if request.kind == "deployment":
             serving.actions.apply_request(request=request, by=by)
         elif request.kind == "policy":
-            actions.apply_change(request=request, by=by)
+            actions.apply_change(request, by)
         else:
             user, facts = granting(request, by)
             grant_role(user=user, request_id=request.pk, reason=request.reason, by=by, **facts)
