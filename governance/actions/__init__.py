@@ -1,7 +1,6 @@
 from governance.actions.delegations import delegate, end_delegation
 from governance.actions.evidence import deposit_evidence
 from governance.actions.ledger import begin_export, erase_personal_data
-from governance.actions.policies import create_policy, remove_policy, update_policy
 from governance.actions.policies import apply_change, create_policy, remove_policy, update_policy
 from governance.actions.requests import (
     answer_changes,
@@ -22,18 +21,18 @@ from governance.actions.requests import (
 from governance.actions.views import change_view, remove_view, save_view
 
 __all__ = [
-    "begin_export",
     "answer_changes",
     "apply_change",
     "ask_for_glass_review",
+    "begin_export",
     "break_glass",
     "change_view",
     "check_may_decide",
     "create_policy",
     "delegate",
     "deposit_evidence",
-    "erase_personal_data",
     "end_delegation",
+    "erase_personal_data",
     "mark_applied",
     "open_change",
     "open_renewal",

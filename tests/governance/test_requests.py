@@ -120,8 +120,6 @@ def test_only_a_reviewer_decides(governance, cast, name):
 
 def test_the_role_that_the_policy_asks_for_counts(governance, cast):
     grant_role(user=cast.carol, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
-    for role in (Role.ADMIN, Role.REVIEWER):
-        grant_role(user=cast.dana, role=role, on=cast.team, by=Actor(cast.admin))
     actions.create_policy(
         team=cast.team,
         kind="model",
@@ -133,7 +131,6 @@ def test_the_role_that_the_policy_asks_for_counts(governance, cast):
     )
     asked = governance.request()
     with pytest.raises(Forbidden, match="asks for an auditor"):
-    with pytest.raises(Forbidden, match="asks for an admin"):
         governance.review(asked, cast.bob)
 
 
