@@ -90,7 +90,7 @@ def test_the_ledger_costs_the_same_with_many_events(cast, client_of, django_asse
         record(Action.TEAM_CREATED, by=Actor(cast.alice), target=Target("team", 1, "acme"), team="acme")
     carol = client_of(cast.carol)
     carol.get("/ledger/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page = carol.get("/ledger/").content.decode()
     assert "Next page" in page
 
