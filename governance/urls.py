@@ -8,6 +8,7 @@ urlpatterns = [
     path("ledger/", ledger.ledger_list, name="ledger-list"),
     path("ledger/newer", ledger.ledger_newer, name="ledger-newer"),
     path("ledger/integrity", integrity.integrity, name="ledger-integrity"),
+    path("ledger/erase", integrity.erase, name="ledger-erase"),
     path("ledger/views", saved_views.view_list, name="saved-view-list"),
     path("ledger/views/<int:view_id>", saved_views.view_change, name="saved-view-change"),
     path("ledger/views/<int:view_id>/remove", saved_views.view_remove, name="saved-view-remove"),

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.authentication import actor_of
-from accounts.errors import Invalid, NotFound, Problem
+from accounts.errors import Forbidden, Invalid, NotFound, Problem
 from accounts.rest import keyset_page
+from accounts.roles import Permission
+from governance import actions
 from governance.access import ledger_teams
 from governance.ledger import keys, sealer, state
 from governance.ledger.commits import Position
@@ -42,6 +45,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "problem": problem,
         "latest": latest,
         "waiting": _waiting(),
+        "may_erase": actor_of(request).is_site_admin,
         "problem_sealing": state.problem(),
         "checkpoints": checkpoints,
         "next": following,
@@ -52,6 +56,38 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "commands": _commands(request, known[-1]["text"] if known else "KEY"),
     }
     return render(request, "governance/integrity.html", context, status=problem.status if problem else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def erase(request: HttpRequest) -> HttpResponse:
+    """Erase what the ledger says of one person, for site administrators."""
+    by = actor_of(request)
+    if not by.is_site_admin:
+        raise Forbidden(
+            f"This needs the permission {Permission.LEDGER_ERASE.value}: site administrators have it.",
+            permission=Permission.LEDGER_ERASE.value,
+        )
+    problem = None
+    if request.method == "POST":
+        try:
+            if "sure" not in request.POST:
+                raise Invalid("sure", "Tick the box: what is erased can't be brought back.")
+            done = actions.erase_personal_data(
+                email=request.POST.get("email", ""),
+                reason=request.POST.get("reason", ""),
+                mentions="mentions" in request.POST,
+                by=by,
+            )
+        except Problem as wrong:
+            problem = wrong
+        else:
+            messages.success(request, f"{done.events} events lost what they said of this person. Their proofs hold.")
+            return redirect("ledger-integrity")
+    given = {name: request.POST.get(name, "") for name in ("email", "reason")}
+    mentions = request.method != "POST" or "mentions" in request.POST
+    context = {"problem": problem, "given": given, "mentions": mentions}
+    return render(request, "governance/erase.html", context, status=problem.status if problem else 200)
 
 
 def _commands(request: HttpRequest, key: str) -> str:
