@@ -176,5 +176,6 @@ class KeyListView(ApiView):
 class StatusView(ApiView):
     @extend_schema(operation_id="ledger_status", tags=["Ledger"], responses=StatusSerializer)
     def get(self, request: Request) -> Response:
-        """How far the ledger is sealed, and whether sealing and anchoring go well."""
+        """How far the ledger is sealed, and whether sealing and anchoring go well. Needs ledger.view."""
+        ledger_teams(self.by)
         return Response(StatusSerializer(state.status()).data)

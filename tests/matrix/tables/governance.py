@@ -56,7 +56,7 @@ GOVERNANCE: Table = {
     "api-checkpoint-text": {"GET": account()},
     "api-consistency": {"GET": account(query="from=0&to=0")},
     "api-ledger-keys": {"GET": account()},
-    "api-ledger-status": {"GET": account()},
+    "api-ledger-status": {"GET": anywhere(P.LEDGER_VIEW)},
     "api-signing-key": {"GET": account()},
     "ledger-list": {"GET": anywhere(P.LEDGER_VIEW)},
     "event-detail": {"GET": anywhere(P.LEDGER_VIEW, foreign=404)},
