@@ -3,12 +3,14 @@
 import pytest
 
 from accounts.access import Actor
-from accounts.actions import add_member, create_group, grant_role, revoke_role
+from accounts.actions import add_member, create_group, create_user, grant_role, revoke_role
 from accounts.errors import Forbidden
 from accounts.groups import groups_of
-from accounts.models import Grant
+from accounts.models import Grant, User
 from accounts.roles import Role
-from governance.ledger.models import AuditEvent
+from governance.ledger import sealer
+from governance.ledger.models import AuditEvent, EventText
+from tests.conftest import PASSWORD, make_cast
 from tests.test_attacks import make_model
 
 
@@ -72,3 +74,48 @@ def test_an_expired_grant_is_none_whoever_asks(cast, api, superuser_connection):
     assert client.get("/api/v1/models").json()["results"] == []
     assert client.get("/api/v1/teams/acme/members").status_code == 404
     assert client.post("/api/v1/prompts", {"team": "acme", "name": "p"}).status_code == 404
+
+
+def erase(api, cast, **body):
+    sealer.seal()
+    return api(cast.admin).post("/api/v1/ledger/erasures", {"reason": "asked for", **body})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "part", ["com", "@example.com", "example.com", "%@%", "bob@example.c", ".*@.*", "b_b@example.com"]
+)
+def test_a_part_of_an_address_erases_nobody(part, api):
+    cast = make_cast()
+    answer = erase(api, cast, email=part)
+    assert answer.status_code in (400, 409), answer.json()
+    assert not EventText.objects.filter(target_label=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_leaves_alone_whose_address_only_ends_or_begins_alike(api):
+    cast = make_cast()
+    by = Actor(cast.admin)
+    for email in ("b.bob@example.com", "bob@example.com.au"):
+        create_user(email=email, name="Another", password=PASSWORD, by=by)
+    create_user(email="told@example.com", name="of\nbob@example.com", password=PASSWORD, by=by)
+    client = api(cast.admin)
+    sealer.seal()
+    answer = client.post("/api/v1/ledger/erasures", {"email": "bob@example.com", "reason": "asked for"})
+    assert answer.status_code == 201, answer.json()
+    events = AuditEvent.objects.filter(action="user.created")
+    left = {event.target_label for event in events}
+    assert {"b.bob@example.com", "bob@example.com.au"} <= left
+    assert "bob@example.com" not in left
+    assert events.get(target_id=str(User.objects.get(email="told@example.com").pk)).after is None, "it named him"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_erases_their_own_trace(api):
+    cast = make_cast()
+    client = api(cast.admin)
+    sealer.seal()
+    for body in ({"email": "admin@example.com"}, {"email": "x@example.com", "user_id": cast.admin.pk}):
+        answer = client.post("/api/v1/ledger/erasures", {"reason": "no trace", **body})
+        assert answer.status_code == 409, answer.json()
+    assert AuditEvent.objects.filter(actor_id=cast.admin.pk).first().actor_email == "admin@example.com"

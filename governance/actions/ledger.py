@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.access import Actor
@@ -52,12 +54,16 @@ def erase_personal_data(
             permission=Permission.LEDGER_ERASE.value,
         )
     email = email.strip()
-    if len(email) < 3 or "\0" in email:
-        raise Invalid("email", "Give the e-mail address that the events name.")
+    try:
+        validate_email(email)  # a whole address: a part of one would take other people's texts along
+    except ValidationError:
+        raise Invalid("email", "Give the whole e-mail address that the events name.") from None
     if not reason.strip():
         raise Invalid("reason", "Say why: who asked for it, and when.")
     known = User.objects.filter(email__iexact=email).values_list("pk", flat=True).first()
     person = user_id if user_id is not None else known
+    if by.user is not None and (person == by.id or email.lower() == by.user.email.lower()):
+        raise Conflict("Nobody erases what the ledger says of themselves: ask another site administrator.")
     found = erasure.find(email=email, user_id=person, mentions=mentions)
     if not found.events:
         raise Invalid("email", "No event in the ledger names this person, or their texts are erased already.")

@@ -1,5 +1,6 @@
 """Finding what the ledger says of a person, and dropping it: texts and salts go, facts and tree stay."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from governance.ledger.canonical import FIELDS
 from governance.ledger.search.names import forget
 
 OWN = ("actor_email", "actor_name", "address")
+# The address by itself, not as the end or the beginning of somebody else's; in JSON it may follow an escaped line break.
+_WHOLE = r"(^|[^[:alnum:]._%+-]|\\[bfnrt]){}($|[^[:alnum:].-]|[.]($|[^[:alnum:]]))"
 ABOUT = ("target_label", "before", "after", "reason")
 
 
@@ -28,7 +31,7 @@ class Found:
 
 def find(*, email: str, user_id: int | None, mentions: bool) -> Found:
     """One walk over the ledger per field; texts that are erased already are left out."""
-    like = f"%{_escaped(email)}%"
+    pattern = _WHOLE.format(re.escape(email))
     subject = f"user:{user_id}"
     found = {}
     with connection.cursor() as cursor:
@@ -44,8 +47,8 @@ def find(*, email: str, user_id: int | None, mentions: bool) -> Found:
                 which.append("(e.subjects @> %s AND e.action <> 'personal_data.erased')")
                 values.append([subject])
             if mentions:
-                which.append(f"t.{name}::text ILIKE %s")
-                values.append(like)
+                which.append(f"t.{name}::text ~* %s")
+                values.append(pattern)
             if not which:
                 continue
             cursor.execute(
@@ -55,10 +58,6 @@ def find(*, email: str, user_id: int | None, mentions: bool) -> Found:
             )
             found[name] = [row[0] for row in cursor.fetchall()]
     return Found(found)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def unsealed(found: Found) -> int:

@@ -1,7 +1,7 @@
 """Policies, requests, the ledger."""
 
 from accounts.roles import Permission as P
-from tests.matrix.rules import ASSET, TEAM, Table, account, anywhere, current, may, sees
+from tests.matrix.rules import ASSET, TEAM, Table, account, anywhere, current, may, sees, site
 
 CARD = {"checks": [{"type": "card"}], "reviews": {"count": 1, "role": "reviewer"}}
 RULES = {"card": "on", "count": "2", "role": "reviewer", "form-TOTAL_FORMS": "0", "form-INITIAL_FORMS": "0"}
@@ -57,6 +57,12 @@ GOVERNANCE: Table = {
     "api-consistency": {"GET": account(query="from=0&to=0")},
     "api-ledger-keys": {"GET": account()},
     "api-ledger-status": {"GET": anywhere(P.LEDGER_VIEW)},
+    "api-ledger-export": {"GET": anywhere(P.LEDGER_EXPORT, records="ledger.exported")},
+    "api-ledger-verifier": {"GET": account()},
+    # Its events are not sealed here, and only sealed ones lose texts; tests/governance/ledger does it for good.
+    "api-ledger-erasures": {
+        "POST": site({"email": "{email}", "reason": "asked for"}, ok=(409,), quiet="nothing is sealed here")
+    },
     "api-signing-key": {"GET": account()},
     "ledger-list": {"GET": anywhere(P.LEDGER_VIEW)},
     "event-detail": {"GET": anywhere(P.LEDGER_VIEW, foreign=404)},
