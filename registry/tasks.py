@@ -1,13 +1,19 @@
-"""Background work: tidying the storage."""
+"""Background work: scanning what was registered, and tidying the storage."""
 
 import logging
 
 from celery import shared_task
 
+from governance.models import Evidence
+from governance.reads import digests_with_evidence
 from registry import blobs, storage
-from registry.models import Blob
+from registry.actions.evidence import deposit_scan
+from registry.actions.versions import manifest_of
+from registry.models import Blob, Version
+from registry.scanning import scan
 
 STALE_S = 24 * 3600.0
+RECENT = 200
 log = logging.getLogger(__name__)
 
 
@@ -35,3 +41,23 @@ def sweep_uploads() -> None:
 def _sweep(hashes: list[str]) -> int:
     used = set(Blob.objects.filter(pk__in=hashes, files__isnull=False).values_list("pk", flat=True).distinct())
     return sum(blobs.release(sha256) for sha256 in hashes if sha256 not in used)
+
+
+@shared_task
+def scan_versions(*, every: bool = False) -> int:
+    """Scan the registered versions that were not yet, newest first; `every`: not only among the last ones. Returns how many. Two at
+    once do the work twice and write it once."""
+    rows = Version.objects.registered().select_related("asset__team").order_by("-pk")
+    done = 0
+    last: int | None = None
+    while batch := list((rows if last is None else rows.filter(pk__lt=last))[:RECENT]):
+        last = batch[-1].pk
+        there = digests_with_evidence(
+            [version.asset.team_id for version in batch], Evidence.Kind.SCAN, [version.digest for version in batch]
+        )
+        for version in batch:
+            if (version.asset.team_id, version.digest) not in there:
+                done += deposit_scan(version=version, found=scan(manifest_of(version)))
+        if not every:
+            break
+    return done

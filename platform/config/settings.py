@@ -193,6 +193,13 @@ CELERY_BEAT_SCHEDULE = {
     "apply-due-requests": {"task": "home.tasks.apply_due", "schedule": 10.0, "options": {"expires": 10}},
     "keep-requests": {"task": "governance.tasks.keep_requests", "schedule": 30.0, "options": {"expires": 30}},
     "lapse-approvals": {"task": "governance.tasks.lapse_approvals", "schedule": 300.0, "options": {"expires": 300}},
+    "scan-versions": {"task": "registry.tasks.scan_versions", "schedule": 5.0, "options": {"expires": 10}},
+    "scan-older-versions": {
+        "task": "registry.tasks.scan_versions",
+        "schedule": 3600.0,
+        "kwargs": {"every": True},
+        "options": {"expires": 3600},
+    },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 

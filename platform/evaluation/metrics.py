@@ -30,6 +30,8 @@ class Metric:
     description: str
     source: str
     compute: Callable[[Sequence[Measured]], Estimate | None]
+    # Counted up when the same answers would give other figures: those measured before then count no more.
+    version: int = 1
 
     @property
     def is_share(self) -> bool:
@@ -115,8 +117,12 @@ METRICS: Mapping[str, Metric] = {
 
 
 def compute(examples: Sequence[Measured]) -> dict[str, dict[str, float | int]]:
-    """Every metric that these examples allow, by name: {"value", "lower", "upper", "n"}. Raises ValueError without examples."""
+    """Every metric that these examples allow, by name: {"value", "lower", "upper", "n", "version"}. Raises ValueError without examples."""
     if not examples:
         raise ValueError("there are no examples")
     found = ((name, metric.compute(examples)) for name, metric in METRICS.items())
-    return {name: estimate.as_json() for name, estimate in found if estimate is not None}
+    return {
+        name: {**estimate.as_json(), "version": METRICS[name].version}
+        for name, estimate in found
+        if estimate is not None
+    }

@@ -9,11 +9,11 @@ from django.utils import timezone
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
-from governance.actions import deposit_evidence
 from governance.digests import digest_of
 from governance.ledger.actions import Action, record
 from registry import blobs
 from registry.actions.common import asset_target, lock_asset, lock_draft, lock_version, person, touch, version_target
+from registry.actions.evidence import deposit_registration
 from registry.inspection import Inspection, inspect
 from registry.models import Asset, Version
 
@@ -92,16 +92,7 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
         before={"state": Version.State.DRAFT.value},
         after={"state": version.state.value, "digest": version.digest, "files": len(manifest), "size": version.size},
     )
-    deposit_evidence(
-        team=version.asset.team,
-        kind="card",
-        subject_digest=version.digest,
-        label=f"Card of {version}",
-        payload={"complete": not inspection.missing_in_card, "missing": inspection.missing_in_card},
-        link=f"{version.get_absolute_url()}#card",
-        by=by,
-        also=[version_target(version), asset_target(version.asset)],
-    )
+    deposit_registration(version, inspection, by=by)
     return version
 
 

@@ -17,6 +17,11 @@ class Inspection:
     card: str
     missing_in_card: list[str]
     row_index: dict[str, Any] = field(default_factory=dict)
+    # What evidence is made of: the card's fields, its licence (SPDX or ''), and what it names as its origin.
+    card_fields: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    base_models: list[str] = field(default_factory=list)
+    datasets: list[str] = field(default_factory=list)
 
 
 def inspect(asset: Asset, manifest: list[dict[str, Any]]) -> Inspection:
@@ -33,4 +38,13 @@ def inspect(asset: Asset, manifest: list[dict[str, Any]]) -> Inspection:
     facts["files"] = len(files)
     if card.front_matter:
         facts["card"] = card.front_matter
-    return Inspection(facts, card.text, cards.missing(card, asset.kind), row_index)
+    return Inspection(
+        facts,
+        card.text,
+        cards.missing(card, asset.kind),
+        row_index,
+        card_fields=cards.fields(card),
+        licence=cards.licence(card),
+        base_models=cards.names(card, "base_model"),
+        datasets=cards.names(card, "datasets"),
+    )

@@ -15,6 +15,7 @@ from registry.inspection.manifest import Manifest
 from registry.paths import CARD
 
 MAX_CARD_BYTES = 1 << 20
+_SHORT, _MAX_FIELDS = 300, 50
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 # What a card needs -> how the heading over it may begin.
@@ -63,6 +64,49 @@ def parse(text: str) -> Card:
 def missing(card: Card, kind: str) -> list[str]:
     """What the card should say and doesn't, in the order of NEEDED."""
     return [need for need in NEEDED[kind] if not _says(card, need)]
+
+
+def fields(card: Card) -> dict[str, Any]:
+    """What the card says, by field: its front matter, shortened, and the beginning of each section that cards need."""
+    found = {key: _short(value) for key, value in list(card.front_matter.items())[:_MAX_FIELDS]}
+    for need in _SECTIONS:
+        key = need.replace(" ", "_")
+        if _says(card, need) and not found.get(key):
+            found[key] = _section(card, need)[:_SHORT] or True
+    return found
+
+
+def licence(card: Card) -> str:
+    """The licence as an SPDX expression: of the front matter, or a section that is nothing but its name."""
+    stated = names(card, "license") or names(card, "licence")
+    if stated:
+        return " AND ".join(stated)[:_SHORT]
+    text = _section(card, "licence").strip().rstrip(".")
+    return text if re.fullmatch(r"[A-Za-z0-9.+-]{2,60}", text) else ""
+
+
+def names(card: Card, key: str) -> list[str]:
+    """A field of the front matter that names one thing or several."""
+    value = card.front_matter.get(key)
+    items = value if isinstance(value, list) else [value]
+    return [item.strip()[:_SHORT] for item in items[:_MAX_FIELDS] if isinstance(item, str) and item.strip()]
+
+
+def _section(card: Card, need: str) -> str:
+    for heading, text in card.sections.items():
+        if any(heading.startswith(beginning) for beginning in _SECTIONS[need]) and text.strip():
+            return text.strip()
+    return ""
+
+
+def _short(value: Any) -> Any:
+    """A value small enough to be kept as evidence."""
+    if isinstance(value, str):
+        return value[:_SHORT]
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    text = json.dumps(value)
+    return value if len(text) <= _SHORT else text[:_SHORT]
 
 
 def _says(card: Card, need: str) -> bool:

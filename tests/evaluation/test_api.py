@@ -20,7 +20,7 @@ def test_start_follow_and_read_the_examples(evaluating, model_version, rows, api
     evaluating.finish(Evaluation.objects.get())
     body = api(cast.carol).get(f"/api/v1/evaluations/{body['id']}").json()
     assert (body["state"], body["done"], body["without_answer"], body["complete"]) == ("succeeded", 40, 1, True)
-    assert set(body["metrics"]["exact_match"]) == {"value", "lower", "upper", "n"}
+    assert set(body["metrics"]["exact_match"]) == {"value", "lower", "upper", "n", "version"}
     path = f"/api/v1/evaluations/{body['id']}/examples"
     first = alice.get(f"{path}?failed_first=true&limit=3").json()
     assert [(e["index"], e["correct"]) for e in first["results"]] == [(38, False), (39, False), (0, True)]

@@ -22,7 +22,7 @@ from evaluation.tasks import run as run_evaluation
 from governance.ledger.models import AuditEvent
 from governance.ledger.tasks import anchor_checkpoints, index_events, seal_events
 from notifications.tasks import deliver, follow, send_mail, sweep
-from registry.tasks import sweep_uploads
+from registry.tasks import scan_versions, sweep_uploads
 from serving import cluster
 from serving.models import Deployment
 from serving.tasks import reconcile
@@ -99,6 +99,7 @@ TASKS: dict[str, Work] = {
     ),
     "notifications.tasks.send_mail": Work(lambda *_: send_mail(), quiet="what came of messages"),
     "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
+    "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
     "tuning.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),

@@ -1,0 +1,26 @@
+"""Reads of evidence."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from accounts.access import Actor, visible
+from accounts.models import Team
+from accounts.roles import Permission
+from governance.models import Evidence
+
+
+def has_evidence(team: Team, kind: str, digest: str, **payload: object) -> bool:
+    """Is there evidence of this kind about these bytes, with these fields in its payload?"""
+    return Evidence.objects.filter(team=team, kind=kind, subject_digest=digest, payload__contains=payload).exists()
+
+
+def digests_with_evidence(team_ids: Iterable[int], kind: str, digests: Iterable[str]) -> set[tuple[int, str]]:
+    """Of these digests, (team id, digest) of those with evidence of this kind."""
+    rows = Evidence.objects.filter(team_id__in=set(team_ids), kind=kind, subject_digest__in=set(digests))
+    return set(rows.order_by().values_list("team_id", "subject_digest").distinct())
+
+
+def visible_evidence(actor: Actor) -> QuerySet[Evidence]:
+    """What speaks for and against the versions of the actor's teams."""
+    return Evidence.objects.filter(visible(actor, Permission.ASSET_VIEW, Evidence, own=False)).select_related("team")
