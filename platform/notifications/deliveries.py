@@ -4,6 +4,7 @@ import hashlib
 import logging
 import random
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,9 @@ LEASE = timedelta(seconds=60)
 MOST_AT_ONCE = 100
 MOST_PER_ENDPOINT = 4  # one that fails gets one at a time
 DISABLE_AFTER = timedelta(days=5)
+STOP_S = 4.0  # less than the supervisor gives a worker
 State = Delivery.State
+stopping = threading.Event()  # set when the worker is told to stop
 
 
 def pause_after(tries: int) -> timedelta | None:
@@ -48,8 +51,10 @@ def pause_after(tries: int) -> timedelta | None:
     return PAUSES[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  to spread load, no secret
 
 
-def deliver(*, budget_s: float = 20.0) -> int:
-    """Send what is due until nothing is, or for about `budget_s`; how many were sent. 0 when another worker is at it."""
+def deliver(*, budget_s: float = 1800.0) -> int:
+    """Send what is due until nothing is, or for about `budget_s`; how many were sent. 0 when another worker is at it.
+
+    It goes on while anything is under way, since at its end it waits for the slowest receiver and takes up nothing else."""
     with _alone() as alone:
         return _deliver(budget_s) if alone else 0
 
@@ -73,6 +78,10 @@ def _deliver(budget_s: float) -> int:
                 taken, message = flying.pop(future)
                 settle(taken, future.result(), message.headers)
                 sent += 1
+            if stopping.is_set():
+                until = min(until, time.monotonic())
+                if time.monotonic() > until + STOP_S:
+                    break  # what is still under way comes again when its lease has run out
             room = MOST_AT_ONCE - len(flying) if time.monotonic() < until else 0
             claims = claim(room, busy=_busy(delivery for delivery, _ in flying.values())) if room else []
     return sent

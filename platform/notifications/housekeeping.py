@@ -6,6 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import Unavailable
+from governance.ledger.actions import Action
+from governance.ledger.models import AuditEvent
 from notifications import vault
 from notifications.models import Delivery, Endpoint, Notice
 
@@ -28,6 +30,28 @@ def sweep() -> int:
     Endpoint.objects.filter(removed_at__lt=now - DELIVERIES_KEPT).delete()
     Endpoint.objects.filter(previous_until__lt=now).update(previous_secret="", previous_until=None)
     return gone
+
+
+def forget_erased() -> int:
+    """Delete the notices of events of which texts have been erased on request: they quote them. How many."""
+    gone, last = 0, 0
+    while keys := list(
+        Notice.objects.filter(event_id__gt=last)
+        .order_by("event_id")
+        .values_list("event_id", flat=True)
+        .distinct()[:AT_ONCE]
+    ):
+        last = keys[-1]
+        erased = [event.pk for event in AuditEvent.objects.filter(pk__in=keys) if event.erased]
+        if erased:
+            gone += Notice.objects.filter(event_id__in=erased).delete()[0]
+    return gone
+
+
+def erased_lately() -> bool:
+    """Has somebody erased personal data since the sweep before last?"""
+    since = timezone.now() - timedelta(hours=2)
+    return AuditEvent.objects.filter(action=Action.PERSONAL_DATA_ERASED, at__gte=since).exists()
 
 
 def encrypt_anew() -> int:

@@ -50,6 +50,8 @@ def _follow_once() -> int:
     position.save(update_fields=["xid", "event_id"])
     if deliveries:
         wake.after_commit("notifications.tasks.deliver")
+    if any(event.action == Action.PERSONAL_DATA_ERASED for event in events):
+        wake.after_commit("notifications.tasks.forget_erased")
     if any(notice.mail for notice in notices):
         wake.after_commit("notifications.tasks.send_mail")
     return len(events)

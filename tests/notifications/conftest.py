@@ -43,6 +43,7 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *args: None  # whoever asked has gone
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property

@@ -339,3 +339,18 @@ def test_a_party_is_a_role_here_or_a_named_group(cast, asked):
     assert holders.party(request, "group:none") == set()
     request.waits_for = ["group:legal", "escalated:role:deployer"]
     assert holders.reviewers_of(request) == {cast.victor.pk, cast.dana.pk}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_erased_from_the_ledger_is_erased_from_notices(cast, asked, follow):
+    from governance.actions.ledger import erase_personal_data
+    from governance.ledger.sealer import seal
+
+    asked(reason="because alice@example.com said so")
+    follow()
+    assert Notice.objects.exists()
+    seal()
+    erase_personal_data(email="alice@example.com", reason="asked for", by=Actor(cast.admin))
+    assert housekeeping.erased_lately()
+    assert housekeeping.forget_erased() >= 1
+    assert not Notice.objects.filter(body__contains="alice@example.com").exists()

@@ -1,6 +1,10 @@
 """Webhooks: what is sent, signed and tried again, and who may say so."""
 
+import contextlib
+import socket
+import ssl
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,7 +16,7 @@ from accounts.access import Actor
 from accounts.actions import create_team
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from governance.ledger.models import AuditEvent
-from notifications import actions, deliveries, housekeeping, reads, tail, vault, wire
+from notifications import actions, deliveries, guard, housekeeping, reads, tail, vault, wire
 from notifications.models import Attempt, Delivery, Endpoint, Notice, Position
 
 pytestmark = pytest.mark.django_db
@@ -438,3 +442,96 @@ def test_the_tail_waits_for_a_transaction_that_is_still_open(receiver, asked, ca
         assert not Delivery.objects.exists()
     tail.follow()
     assert Delivery.objects.count() == 1
+
+
+def test_https_is_verified_against_the_name_and_the_authorities_that_are_trusted(
+    inner, settings, tmp_path, monkeypatch
+):
+    """A receiver with a certificate of its own authority: trusted when the operator says so, for its own name alone."""
+    server = tls_receiver(tmp_path, "hooks.example.com")
+    port = server.getsockname()[1]
+    monkeypatch.setattr(guard, "look_up", lambda host, port: ["127.0.0.1"])
+    with wire.Wire() as line:
+
+        def send(host):
+            return line.send(wire.Message(f"https://{host}:{port}/", b"{}", {})).result(timeout=20)
+
+        assert "certificate" in send("hooks.example.com").error.lower()
+        settings.WEBHOOK_CA_FILE = str(tmp_path / "ca.pem")
+        assert send("hooks.example.com").status == 204
+        assert "certificate" in send("other.example.com").error.lower()
+    server.close()
+
+
+def tls_receiver(folder, name):
+    """Answers 204 to everything, by TLS, with a self-signed certificate for `name` that lies in `folder`/ca.pem."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, subject = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
+    )
+    now = timezone.now()
+    certificate = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                plain, _ = server.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as conn:
+                conn.recv(65536)
+                conn.sendall(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server
+
+
+def test_a_worker_that_is_told_to_stop_takes_no_more_and_leaves_the_rest_to_others(
+    webhook, receiver, follow, asked, monkeypatch
+):
+    monkeypatch.setattr(deliveries, "STOP_S", 0.5)
+    monkeypatch.setattr(deliveries, "stopping", threading.Event())
+    receiver.slow_s = 3.0
+    for number in range(2, 9):
+        asked(number)
+    follow()
+    deliveries.stopping.set()
+    began = time.monotonic()
+    assert deliveries.deliver() == 0
+    assert time.monotonic() - began < 2.5
+    assert Delivery.objects.filter(state="waiting", tries=0).count() == 7
+    receiver.slow_s = 0.0
+    deliveries.stopping.clear()
+    due_now()
+    assert deliveries.deliver() == 7
+    assert Delivery.objects.filter(state="delivered").count() == 7
+
+
+def test_a_slow_endpoint_holds_nothing_up_however_long_it_is_slow(webhook, receiver, new_receiver, follow, asked, cast):
+    """New messages to others leave while the slow one's are still under way."""
+    receiver.slow_s = 3.0
+    quick = new_receiver()
+    other, _ = actions.create_webhook(team=cast.team, url=quick.url, events=["alias.moved"], by=Actor(cast.admin))
+    asked()
+    follow()
+    Delivery.objects.create(endpoint=other, type="webhook.test", next_at=timezone.now() + timedelta(seconds=0.7))
+    began = time.time()
+    assert deliveries.deliver() == 3  # the slow one is told of the other webhook too
+    assert quick.got[0].at - began < 2.5

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Team, User
@@ -32,7 +33,7 @@ class Endpoint(models.Model):
     previous_secret = models.TextField(blank=True)
     previous_until = models.DateTimeField(null=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)  # by the clock that dates the events
     removed_at = models.DateTimeField(null=True)
     # The first failure since the last success; null while all is well.
     failing_since = models.DateTimeField(null=True)
