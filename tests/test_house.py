@@ -86,6 +86,8 @@ def test_every_template_is_used():
 
 def test_every_event_is_written_somewhere():
     sources = "\n".join(path.read_text() for folder in SOURCES for path in folder.rglob("*.py"))
+    by_trigger = "governance/ledger/migrations/0003_out_of_band.py"
+    sources += (ROOT / by_trigger).read_text().replace("'out_of_band.changed'", "Action.OUT_OF_BAND_CHANGED")
     assert [action.name for action in Action if f"Action.{action.name}" not in sources] == []
 
 

@@ -5,6 +5,11 @@ from django.contrib.staticfiles.apps import StaticFilesConfig
 class ConfigConfig(AppConfig):
     name = "config"
 
+    def ready(self) -> None:
+        from config import out_of_band
+
+        out_of_band.register()
+
 
 class CollectedFiles(StaticFilesConfig):
     """What `collectstatic` leaves out: what no page asks for would only be compressed for nothing."""

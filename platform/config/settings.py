@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "tuning",
     "home",
     "config.apps.ConfigConfig",
+    "pgtrigger",
 ]
 MIDDLEWARE = [
     "config.middleware.request_id",
@@ -120,7 +121,11 @@ DATABASES: dict[str, dict[str, Any]] = {
 if env("DATABASE_OWNER_URL"):
     # Only migrations speak as the owner; the application's role cannot touch the ledger's past.
     DATABASES["owner"] = database(env("DATABASE_OWNER_URL"))
-    DATABASES["owner"]["OPTIONS"] = {}
+    DATABASES["owner"]["OPTIONS"] = {"application_name": "countersign-migrate"}
+# Triggers on governed tables (config.out_of_band) are put in place after each `migrate`, whatever it changed.
+PGTRIGGER_MIGRATIONS = False
+PGTRIGGER_SCHEMA_EDITOR = False
+PGTRIGGER_INSTALL_ON_MIGRATE = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The role that serves requests; migrations take rights on the ledger away from it.
 DATABASE_APP_ROLE = DATABASES["default"]["USER"]
