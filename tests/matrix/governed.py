@@ -26,6 +26,8 @@ UNGOVERNED = {
 }
 # Columns that say how far something is or when it was last seen, rather than what it is.
 OBSERVED = {
+    "governance_approvalrequest": {"waits_for"},  # follows from the reviews and the policy
+    "governance_review": {"stale_at", "stale_reason"},  # an approval going stale is an event; counting again follows from others
     "accounts_apikey": {"last_used_at", "last_used_from"},
     "accounts_user": {"last_login"},
     "registry_asset": {"updated_at", "updated_by_id"},

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command, get_commands
 from django.utils import timezone
 
+from accounts.access import Actor
 from accounts.models import ApiKey, Grant, KeyAddress, User
 from accounts.roles import Role
 from accounts.tasks import end_expired_grants, record_key_uses
@@ -21,6 +22,10 @@ from evaluation.tasks import resume
 from evaluation.tasks import run as run_evaluation
 from governance.ledger.models import AuditEvent
 from governance.ledger.tasks import anchor_checkpoints, index_events, seal_events
+from governance.models import ApprovalRequest
+from governance.tasks import keep_requests, lapse_approvals
+from home.approvals import decide
+from home.tasks import apply_due
 from notifications.tasks import deliver, follow, send_mail, sweep
 from registry.tasks import scan_versions, sweep_uploads
 from serving import cluster
@@ -85,6 +90,34 @@ def use_a_key_at_the_gateway(world: World, patch: pytest.MonkeyPatch, written: J
     record_key_uses()
 
 
+def let_a_request_run_out(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(expires_at=timezone.now() - timedelta(hours=1))
+    keep_requests()
+
+
+def let_an_approval_lapse(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    """An applied approval whose shelf life has passed: it lapses and comes back as a renewal."""
+    with written.aside():
+        approve(world)
+        ApprovalRequest.objects.filter(state="applied").update(valid_until=timezone.now() - timedelta(hours=1))
+    lapse_approvals()
+
+
+def let_a_scheduled_one_be_due(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        later = timezone.now() + timedelta(hours=1)
+        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(apply_at=later)
+        approve(world)
+        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(apply_at=timezone.now() - timedelta(hours=1))
+    apply_due()
+
+
+def approve(world: World) -> None:
+    request = ApprovalRequest.objects.select_related("team", "requested_by").get(pk=world.own.request.pk)
+    decide(request=request, verdict="approve", comment="", by=Actor(world.own.people[Role.REVIEWER]))
+
+
 TASKS: dict[str, Work] = {
     "accounts.tasks.end_expired_grants": Work(end_a_grant, tells=("role.expired",)),
     "accounts.tasks.record_key_uses": Work(use_a_key_at_the_gateway, tells=("key.first_used_from",)),
@@ -93,6 +126,9 @@ TASKS: dict[str, Work] = {
     "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
     "governance.ledger.tasks.seal_events": Work(lambda *_: seal_events(), quiet="the ledger's own tree"),
     "governance.ledger.tasks.anchor_checkpoints": Work(lambda *_: anchor_checkpoints(), quiet="the ledger's own tree"),
+    "governance.tasks.keep_requests": Work(let_a_request_run_out, tells=("request.expired",)),
+    "governance.tasks.lapse_approvals": Work(let_an_approval_lapse, tells=("approval.lapsed", "request.opened")),
+    "home.tasks.apply_due": Work(let_a_scheduled_one_be_due, tells=("alias.moved", "request.applied")),
     "notifications.tasks.follow": Work(lambda *_: follow(), quiet="messages about events"),
     "notifications.tasks.deliver": Work(
         lambda *_: deliver(), quiet="what came of messages; disabling a webhook is an event"

@@ -5,6 +5,7 @@ Whatever a team's people wrote carries the team's word: where a stranger's page 
 
 import io
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from accounts.actions import (
 from accounts.models import Team, User
 from accounts.roles import Role
 from evaluation.actions import create_evaluation
-from governance.actions import create_policy
+from governance.actions import create_policy, delegate
 from governance.actions.views import save_view
 from governance.ledger.models import AuditEvent
 from notifications.actions import create_webhook
@@ -134,6 +135,11 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     robot_key, _ = create_key(name=f"robot key {word}", team=team, user=robot, by=admin)
     halted = deployments["halted"]
     event = AuditEvent.objects.filter(team=team.name, action="asset.created").order_by("id")[0]
+    soon = timezone.now() + timedelta(days=1)
+    delegation = delegate(
+        to=people[Role.AUDITOR], team=team, starts_at=soon, ends_at=soon + timedelta(days=1), reason=f"away {word}",
+        by=Actor(people[Role.REVIEWER]),
+    )  # fmt: skip
     return {
         "model": model,
         "prompt": prompt,
@@ -148,7 +154,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "values": {
             **_told(team, people, word, event.pk),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
-            "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
+            "request_id": request.pk, "delegation_id": delegation.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
             "role": "viewer", "key_id": robot_key.key_id, "kind": "model", "key": str(model.pk),
             "sha256": versions[0].files.get(path="config.json").blob_id,

@@ -111,15 +111,15 @@ def settle_glass(
     request = lock(request.pk)
     if verdict not in ("confirm", "roll_back"):
         raise Invalid("verdict", "Use confirm or roll_back.")
-    if request.afterwards != Afterwards.PENDING:
-        raise Conflict(
-            "There is nothing to settle: no glass was broken, or it is settled.", link=f"/requests/{request.pk}"
-        )
     comment = checked_text(comment, "comment")
     if not comment:
         raise Invalid("comment", "Say what you found.")
     judged = policies.evaluate(request)
     check_may_decide(request, by=by, on=on, on_behalf_of=on_behalf_of, judged=judged)
+    if request.afterwards != Afterwards.PENDING:
+        raise Conflict(
+            "There is nothing to settle: no glass was broken, or it is settled.", link=f"/requests/{request.pk}"
+        )
     decision = Verdict.APPROVE if verdict == "confirm" else Verdict.REJECT
     keep(request, verdict=decision, comment=comment, by=by, on=on, judged=judged, on_behalf_of=on_behalf_of)
     judged = policies.evaluate(request)

@@ -123,7 +123,10 @@ def visible_delegations(actor: Actor) -> DelegationQuerySet:
     """Those that somebody gave or received, and those of the teams that they manage."""
     mine = Q(delegator_id=actor.id or 0) | Q(delegate_id=actor.id or 0)
     managed = visible(actor, Permission.TEAM_MANAGE, Delegation, own=False)
-    rows = Delegation.objects.filter(mine | managed).select_related("team", "delegator", "delegate")
+    # An empty filter lets a site administrator see all.
+    rows = Delegation.objects.filter(mine | managed if managed else managed).select_related(
+        "team", "delegator", "delegate"
+    )
     return rows.filter(team_id=actor.key.team_id) if actor.key and actor.key.team_id else rows
 
 

@@ -75,7 +75,7 @@ class GlassSerializer(MoveSerializer):
 
 
 class OnBehalfSerializer(serializers.Serializer[Any]):
-    on_behalf_of = serializers.EmailField(
+    on_behalf_of = serializers.CharField(
         default="",
         allow_blank=True,
         help_text="The colleague who is away and handed you their reviewing; empty: yourself.",

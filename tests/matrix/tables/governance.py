@@ -1,5 +1,7 @@
 """Policies, requests, the ledger."""
 
+from datetime import UTC, datetime, timedelta
+
 from accounts.roles import Permission as P
 from tests.matrix.rules import ASSET, TEAM, Table, account, anywhere, current, may, sees, site
 
@@ -7,6 +9,53 @@ CARD = {"checks": [{"type": "card"}], "reviews": {"count": 1, "role": "reviewer"
 RULES = {"card": "on", "count": "2", "role": "reviewer", "form-TOTAL_FORMS": "0", "form-INITIAL_FORMS": "0"}
 
 _ASK = {"kind": "model", "asset": "{team}/m", "version": 3, "alias": "production", "reason": "new"}
+_WHY = "this cannot wait for a review"
+_FREE = {"ok": (400,), "quiet": "nothing guards it in this world, and that is said"}
+_SOON = datetime.now(UTC) + timedelta(days=2)
+_MORE: Table = {
+    "api-request-counts": {"GET": account()},
+    "api-request-removal": {
+        "POST": may(
+            P.REQUEST_CREATE,
+            {"kind": "model", "asset": "{team}/m", "alias": "production"},
+            ok=(404,), quiet="there is nothing at that alias",
+        )
+    },
+    "api-request-role": {
+        "POST": may(P.TEAM_MANAGE, {"team": "{team}", "person": "{email}", "role": "deployer"}, see=TEAM, **_FREE)
+    },
+    "api-request-deployment": {
+        "POST": may(P.DEPLOYMENT_MANAGE, {"team": "{team}", "name": "dep", "num_gpus": 1}, see=P.DEPLOYMENT_VIEW, **_FREE)
+    },
+    "api-request-break-glass": {"POST": may(P.GLASS_BREAK, {**_ASK, "reason": _WHY}, happy="own:admin")},
+    "api-request-answer": {
+        "POST": may(
+            P.REQUEST_CREATE, {"reason": "done"}, never=("own:admin", "own:deployer", "root"), happy="own:contributor",
+            ok=(409,), quiet="nobody asked for changes",
+        ),
+    },
+    "api-request-renewal": {
+        "GET": sees(ASSET),
+        "POST": may(P.REQUEST_CREATE, ok=(409,), quiet="an open request is not renewed"),
+    },
+    "api-request-glass": {
+        "POST": may(
+            P.REQUEST_REVIEW, {"verdict": "confirm", "comment": "seen"}, ok=(409,), quiet="no glass was broken"
+        )
+    },
+    # A colleague's, who reads who reviews for whom by a session: keys hand over no reviewing.
+    "api-delegation-list": {
+        "GET": account(),
+        "POST": may(
+            P.DELEGATION_CREATE,
+            {"team": "{team}", "to": "{email}", "starts_at": _SOON.isoformat(), "ends_at": (_SOON + timedelta(days=1)).isoformat()},
+            see=TEAM, door="page",
+        ),
+    },
+    "api-delegation-end": {
+        "POST": may(P.TEAM_MANAGE, see=P.TEAM_MANAGE, door="page", also=("own:reviewer", "own:auditor")),
+    },
+}  # fmt: skip
 REQUESTS: Table = {
     "api-request-list": {"GET": account(), "POST": may(P.REQUEST_CREATE, _ASK)},
     "api-request": {"GET": sees(ASSET)},
@@ -14,6 +63,7 @@ REQUESTS: Table = {
     "api-request-withdraw": {
         "POST": may(P.REQUEST_CREATE, never=("own:admin", "own:deployer", "root"), happy="own:contributor"),
     },
+    **_MORE,
     "request-list": {"GET": account()},
     "request-create": {
         "GET": anywhere(P.REQUEST_CREATE),
