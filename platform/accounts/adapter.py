@@ -1,12 +1,21 @@
+"""How allauth's sign-in becomes this site's: who may, what is written down, what is encrypted."""
+
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import sessions
 from accounts.access import Actor
+from accounts.actions.common import user_target
+from accounts.actions.sessions import end_sessions
 from accounts.middleware import address_of
+from accounts.models import User
 from governance.ledger.actions import Action, Target, record
 
 
@@ -23,8 +32,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request) or sessions.NO_ADDRESS
+
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> Any:
-        record(Action.USER_SIGNED_IN, by=visitor(request, user), target=Target("user", user.pk, user.email))
+        sessions.begin(request)
+        record(Action.USER_SIGNED_IN, by=visitor(request, user), target=user_target(user))
         return super().post_login(request, user, **kwargs)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -34,15 +47,45 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def logout(self, request: HttpRequest) -> None:
         if request.user.is_authenticated:
-            user = request.user
-            record(Action.USER_SIGNED_OUT, by=visitor(request, user), target=Target("user", user.pk, user.email))
+            record(Action.USER_SIGNED_OUT, by=visitor(request, request.user), target=user_target(request.user))  # type: ignore[arg-type]
         super().logout(request)
 
     def set_password(self, user: Any, password: str) -> None:
+        """With a new password every other session ends: whoever knew the old one is out."""
+        request = context.request
+        by = visitor(request, user)
+        here = request.session.session_key if request and request.user == user else ""
         with transaction.atomic():  # otherwise a password could change and the event be lost
             super().set_password(user, password)
-            record(
-                Action.USER_PASSWORD_CHANGED,
-                by=visitor(context.request, user),
-                target=Target("user", user.pk, user.email),
-            )
+            record(Action.USER_PASSWORD_CHANGED, by=by, target=user_target(user))
+            end_sessions(user, by=by, keep=here or "", reason="The password was changed.")
+
+
+# What allauth would mail about, and so all that happens to second factors.
+_FACTS: dict[str, tuple[Action, str]] = {
+    "totp_activated": (Action.MFA_ENABLED, "authenticator app"),
+    "totp_deactivated": (Action.MFA_DISABLED, "authenticator app"),
+    "webauthn_added": (Action.MFA_ENABLED, "passkey"),
+    "webauthn_removed": (Action.MFA_DISABLED, "passkey"),
+    "recovery_codes_generated": (Action.MFA_ENABLED, "recovery codes"),
+}
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
+    """Second factors are events, and their secrets are encrypted at rest."""
+
+    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
+        """Called by allauth for each change of a second factor, inside of the request's transaction."""
+        action, factor = _FACTS[template_prefix.rpartition("/")[2]]
+        record(action, by=visitor(context.request, user), target=user_target(user), after={"factor": factor})
+        super().send_notification_mail(template_prefix, user, *args, **kwargs)
+
+    def encrypt(self, text: str) -> str:
+        return _fernet().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _fernet().decrypt(encrypted_text.encode()).decode()
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.FERNET_KEYS])

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from accounts import refusals, sessions
 from accounts.access import Actor
 from accounts.networks import client_address
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def address_of(request: HttpRequest) -> str:
@@ -17,10 +21,12 @@ def address_of(request: HttpRequest) -> str:
     )
 
 
-def actor(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+def actor(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         def session_actor() -> Actor:
             user = request.user if request.user.is_authenticated else None
+            if user is not None:
+                sessions.touch(request, address_of(request))
             return Actor(
                 user=user,
                 via="api" if request.path.startswith("/api/") else "ui",
@@ -30,6 +36,20 @@ def actor(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
 
         # Lazy: a request with a key never opens the session.
         request.actor = SimpleLazyObject(session_actor)  # type: ignore[attr-defined]
+        response = get_response(request)
+        refusals.write(request, response)
+        return response
+
+    return middleware
+
+
+def sign_in_whole(get_response: GetResponse) -> GetResponse:
+    """allauth's pages know nothing of the ledger: what one of them changes and its event commit together."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method == "POST" and request.path.startswith("/accounts/"):
+            with transaction.atomic():
+                return get_response(request)
         return get_response(request)
 
     return middleware

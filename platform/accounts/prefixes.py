@@ -69,8 +69,8 @@ def _ids(model: type[Model], prefixes: list[Prefix], has_kind: bool) -> list[int
 def _by_name(prefixes: list[Prefix]) -> Q:
     """The beginning of each name, looked up in one set per length: PostgreSQL hashes it."""
     sets: dict[tuple[int, bool], list[str]] = {}
-    for team, kind, prefix in prefixes:
-        sets.setdefault((len(prefix), bool(kind)), []).append(f"{team}/{kind}/{prefix}")
+    for number, narrow, prefix in prefixes:
+        sets.setdefault((len(prefix), bool(narrow)), []).append(f"{number}/{narrow}/{prefix}")
     found = Q()
     for (length, with_kind), names in sets.items():
         kind = F("kind") if with_kind else Value("")

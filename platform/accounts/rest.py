@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from accounts import refusals
 from accounts.access import Actor
 from accounts.authentication import actor_of
 from accounts.errors import Invalid, Problem, TooLarge
@@ -54,6 +55,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler: everything a caller can cause becomes application/problem+json."""
     headers: dict[str, str] = {}
     body: dict[str, Any]
+    if request := context.get("request"):
+        refusals.note(getattr(request, "_request", request), error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 
 import registry.hot
+from accounts import refusals
 from accounts.errors import Problem
 from accounts.rest import unstorable
 
@@ -104,6 +105,7 @@ class ProblemMiddleware:
             exception = unstorable(exception)
         if not isinstance(exception, Problem):
             return None
+        refusals.note(request, exception)
         template = "components/problem.html" if request.htmx else "problem.html"  # type: ignore[attr-defined]
         return render(request, template, {"problem": exception}, status=exception.status)
 

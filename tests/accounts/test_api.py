@@ -71,7 +71,7 @@ def test_a_stranger_is_asked_to_sign_in(cast: Any, api: Any, method: str, path: 
     ("method", "path"),
     [
         ("put", "teams"), ("delete", "people"), ("put", "teams/acme/members"), ("get", "teams/acme/service-accounts"),
-        ("post", "teams/acme/members/bob@example.com/reviewer"), ("patch", "keys"), ("patch", "keys/cskabc"), ("post", "me"),
+        ("post", "teams/acme/members/bob@example.com/reviewer"), ("patch", "keys"), ("put", "keys/cskabc"), ("post", "me"),
     ],
 )  # fmt: skip
 def test_wrong_method(cast: Any, api: Any, method: str, path: str) -> None:
@@ -89,7 +89,9 @@ def test_who_may_hand_out_roles(cast: Any, api: Any, who: str, status: int) -> N
     answer = client.post("/api/v1/teams/acme/members", {"person": "mallory@example.com", "role": "viewer"})
     assert answer.status_code == status
     if status == 201:
-        assert answer.json() == {
+        body = answer.json()
+        assert body.pop("grant")["role"] == "viewer"
+        assert body == {
             "email": "mallory@example.com", "name": "Mallory", "kind": "person", "roles": ["viewer"],
         }  # fmt: skip
         event = AuditEvent.objects.latest("id")
@@ -201,12 +203,12 @@ def test_a_scope_narrows_what_a_key_may_do(cast: Any, api: Any) -> None:
     ],
 )
 def test_bad_input_names_the_field(cast: Any, api: Any, path: str, body: dict[str, Any], field: str) -> None:
-    events = AuditEvent.objects.count()
+    events = AuditEvent.objects.exclude(action="access.refused").count()
     client = api(cast.admin)
     answer = client.post(f"/api/v1/{path}", body)
     assert answer.status_code in (400, 409)
     assert answer.json()["errors"][field]
-    assert AuditEvent.objects.count() == events + 1  # the test's own key
+    assert AuditEvent.objects.exclude(action="access.refused").count() == events + 1  # the test's own key
 
 
 @pytest.mark.parametrize(

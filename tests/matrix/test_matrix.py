@@ -125,7 +125,7 @@ def gist(text: str) -> str:
 
 
 # What a refused call may write: sessions, when a key was used last, and the event that says that it was refused.
-_OWN_TRACE = {"django_session"}
+_OWN_TRACE = {"django_session", "accounts_keyaddress", "usersessions_usersession", "ledger_eventtext"}
 
 
 def traces(answer: Answer, *, only_governed: bool) -> list[str]:

@@ -14,14 +14,17 @@ from django.utils import timezone
 
 from accounts.access import Actor
 from accounts.actions import (
+    add_member,
     create_first_administrator,
+    create_group,
     create_key,
+    create_role,
     create_service_account,
     create_team,
     create_user,
     grant_role,
 )
-from accounts.models import Team, User
+from accounts.models import Grant, Team, User
 from accounts.roles import Role
 from evaluation.actions import create_evaluation
 from governance.actions import create_policy, delegate
@@ -133,6 +136,10 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
     robot = create_service_account(name=f"robot-{word}", team=team, role=Role.VIEWER, by=admin)
     robot_key, _ = create_key(name=f"robot key {word}", team=team, user=robot, by=admin)
+    grouped = people[Role.REVIEWER]
+    create_role(team=team, slug="guild", title=f"Role {word}", permissions=["asset.view"], by=admin)
+    group = create_group(team=team, slug="guild", title=f"Guild {word}", by=admin)
+    add_member(group=group, user=grouped, by=admin)
     halted = deployments["halted"]
     event = AuditEvent.objects.filter(team=team.name, action="asset.created").order_by("id")[0]
     soon = timezone.now() + timedelta(days=1)
@@ -156,6 +163,8 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
             "request_id": request.pk, "delegation_id": delegation.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
+            "slug": "guild", "grouped": grouped.email, "session_id": 2**40,
+            "grant_id": Grant.objects.get(team=team, user=people[Role.VIEWER]).pk, "pk": 2**40,
             "role": "viewer", "key_id": robot_key.key_id, "kind": "model", "key": str(model.pk),
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },

@@ -10,6 +10,7 @@ from accounts.actions.people import (
     set_active,
 )
 from accounts.actions.roles import archive_role, change_role, create_role
+from accounts.actions.sessions import revoke_session, revoke_sessions
 from accounts.actions.teams import create_team
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "revoke_grant",
     "revoke_key",
     "revoke_role",
+    "revoke_session",
+    "revoke_sessions",
     "role_target",
     "rotate_key",
     "set_active",

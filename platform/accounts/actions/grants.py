@@ -214,7 +214,9 @@ def described(row: Grant) -> dict[str, Any]:
 
 
 def find_grant(team: Team, grant_id: int) -> Grant:
-    row = Grant.objects.filter(pk=grant_id, team=team).live().select_related("user", "team", "custom_role").first()
+    row: Grant | None = (
+        Grant.objects.filter(pk=grant_id, team=team).live().select_related("user", "team", "custom_role").first()
+    )
     if row is None:
         raise NotFound(f"There is no grant {grant_id} in the team '{team}'.")
     return row

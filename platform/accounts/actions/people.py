@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import Actor, require, require_site_admin
 from accounts.actions.common import check_name
 from accounts.actions.grants import grant_role
+from accounts.actions.sessions import end_sessions
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import Team, User
 from accounts.roles import Permission
@@ -110,6 +111,8 @@ def set_active(*, user: User, active: bool, by: Actor) -> None:
         return
     user.is_active = active
     user.save(update_fields=["is_active"])
+    if not active:
+        end_sessions(user, by=by, reason="The account was deactivated.")
     record(
         Action.USER_REACTIVATED if active else Action.USER_DEACTIVATED,
         by=by,

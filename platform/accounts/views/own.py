@@ -1,20 +1,23 @@
-"""Pages of one's own account: profile and API keys."""
+"""Pages of one's own account: profile, API keys and sessions."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
-from accounts import actions, members
+from accounts import actions, members, sessions
 from accounts.access import ANY_STAGE, get_team, roles_on
 from accounts.authentication import actor_of
 from accounts.current import current_team, teams_of
-from accounts.errors import Problem
-from accounts.forms import KeyForm, ProfileForm
+from accounts.errors import Invalid, Problem
+from accounts.forms import OVERLAPS, KeyForm, ProfileForm
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
+from accounts.views.team import show as show_team
 
 
 @login_required
@@ -38,17 +41,24 @@ def profile(request: HttpRequest) -> HttpResponse:
 @never_cache
 def keys(request: HttpRequest) -> HttpResponse:
     """One's keys, and a form for another; the answer to that form is the only page that shows the whole key."""
+    return show_keys(request)
+
+
+def show_keys(request: HttpRequest, made: dict[str, Any] | None = None) -> HttpResponse:
+    """`made`: a key that was just made by rotating another."""
     by = actor_of(request)
     team = current_team(request)
-    form = KeyForm(request.POST or None, teams=teams_of(request)[0], initial={"team": team.name if team else ""})
-    made = None
-    if request.method == "POST" and form.is_valid():
+    form = KeyForm(
+        None if made else request.POST or None, teams=teams_of(request)[0], initial={"team": team.name if team else ""}
+    )
+    if made is None and request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
             row, whole = actions.create_key(
                 name=data["name"],
                 team=get_team(by, data["team"]) if data["team"] else None,
                 scopes=data["scopes"],
+                networks=data["networks"],
                 expires_at=form.expires_at(),
                 by=by,
             )
@@ -60,6 +70,7 @@ def keys(request: HttpRequest) -> HttpResponse:
         "form": form,
         "made": made,
         "keys": [(row, row.state()) for row in rows],
+        "overlaps": OVERLAPS,
         "next": following,
         "open_form": bool(form.errors) or "new" in request.GET or not rows,
     }
@@ -74,3 +85,53 @@ def key_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
     actions.revoke_key(key=key, by=by)
     messages.success(request, f"The key '{key.name}' is revoked.")
     return redirect("settings-keys" if key.user_id == by.id else "settings-team")
+
+
+@login_required
+@require_POST
+@never_cache
+def key_rotate(request: HttpRequest, key_id: str) -> HttpResponse:
+    """A new key in the place of this one: this answer alone shows it."""
+    by = actor_of(request)
+    key = members.get_key(by, key_id)
+    overlap = request.POST.get("overlap_s", "")
+    if overlap not in dict(OVERLAPS):
+        raise Invalid("overlap_s", "Choose when the old key ends.")
+    row, whole = actions.rotate_key(key=key, overlap_s=int(overlap), by=by)
+    made = {"row": row, "whole": whole, "until": row.replaced.get().expires_at}
+    if row.user_id != by.id and row.team is not None:
+        return show_team(request, row.team, made=made)
+    return show_keys(request, made)
+
+
+@login_required
+@require_safe
+@never_cache
+def session_list(request: HttpRequest) -> HttpResponse:
+    """Where one is signed in."""
+    by = actor_of(request)
+    assert by.user is not None
+    return render(
+        request, "accounts/sessions.html", {"rows": sessions.shown(by.user, request.session.session_key or "")}
+    )
+
+
+@login_required
+@require_POST
+def session_revoke(request: HttpRequest, session_id: int) -> HttpResponse:
+    """End one session: one's own, or as a site administrator somebody's."""
+    by = actor_of(request)
+    session = sessions.find(by, session_id)
+    actions.revoke_session(session=session, by=by)
+    messages.success(request, f"The session of {sessions.device(session.user_agent)} has ended.")
+    return redirect("settings-sessions") if session.user_id == by.id else redirect("person-detail", session.user_id)
+
+
+@login_required
+@require_POST
+def session_revoke_others(request: HttpRequest) -> HttpResponse:
+    by = actor_of(request)
+    assert by.user is not None
+    ended = actions.revoke_sessions(user=by.user, keep=request.session.session_key or "", by=by)
+    messages.success(request, f"Signed out everywhere else: {ended} session{'' if ended == 1 else 's'} ended.")
+    return redirect("settings-sessions")

@@ -1,5 +1,6 @@
 """Pages of site administrators: people and teams."""
 
+from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
@@ -7,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import actions
+from accounts import actions, sessions, who
 from accounts.access import require_site_admin
 from accounts.authentication import actor_of
 from accounts.errors import NotFound, Problem
 from accounts.forms import PersonForm, TeamForm
-from accounts.models import Team, User
+from accounts.models import ApiKey, Team, User
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 
@@ -49,6 +50,44 @@ def people(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "accounts/people.html", context)
+
+
+@login_required
+@require_safe
+def person_detail(request: HttpRequest, person_id: int) -> HttpResponse:
+    """One account: where it is signed in, its keys and second factors, and what it holds."""
+    by = actor_of(request)
+    require_site_admin(by)
+    user = _person(person_id)
+    context = {
+        "person": user,
+        "you": by.user,
+        "rows": sessions.shown(user, request.session.session_key or ""),
+        "abilities": who.what_can(by, user),
+        "keys": [(key, key.state()) for key in ApiKey.objects.filter(user=user).select_related("team")[:50]],
+        "factors": list(Authenticator.objects.filter(user=user).order_by("created_at")),
+    }
+    return render(request, "accounts/person.html", context)
+
+
+@login_required
+@require_POST
+def person_sign_out(request: HttpRequest, person_id: int) -> HttpResponse:
+    """End all sessions of somebody."""
+    by = actor_of(request)
+    require_site_admin(by)
+    user = _person(person_id)
+    keep = request.session.session_key or "" if user == by.user else ""
+    ended = actions.revoke_sessions(user=user, keep=keep, by=by)
+    messages.success(request, f"{user} is signed out: {ended} session{'' if ended == 1 else 's'} ended.")
+    return redirect("person-detail", user.pk)
+
+
+def _person(person_id: int) -> User:
+    user = User.objects.filter(pk=person_id).first()
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
 
 
 @login_required
@@ -98,9 +137,7 @@ def person_activate(request: HttpRequest, person_id: int) -> HttpResponse:
     """Let somebody in again, or (active=0) keep them out."""
     by = actor_of(request)
     require_site_admin(by)
-    user = User.objects.filter(pk=person_id).first()
-    if user is None:
-        raise NotFound("There is no such person.")
+    user = _person(person_id)
     active = request.POST.get("active") == "1"
     actions.set_active(user=user, active=active, by=by)
     messages.success(request, f"{user} can sign in again." if active else f"{user} is deactivated.")

@@ -40,5 +40,12 @@ ALLAUTH: Table = {
     "mfa_deactivate_totp": dict.fromkeys(_FORM, _OWN_ACCOUNT),
     "mfa_view_recovery_codes": dict.fromkeys(_READ, _OWN_ACCOUNT),
     "mfa_generate_recovery_codes": dict.fromkeys(_FORM, _OWN_ACCOUNT),
+    "mfa_list_webauthn": dict.fromkeys(_READ, _OWN_ACCOUNT),
+    "mfa_add_webauthn": dict.fromkeys(_FORM, _OWN_ACCOUNT),
+    "mfa_edit_webauthn": dict.fromkeys(_FORM, _OWN_ACCOUNT),
+    "mfa_remove_webauthn": dict.fromkeys((*_FORM, "DELETE"), _OWN_ACCOUNT),
+    "mfa_reauthenticate_webauthn": dict.fromkeys(_FORM, _OWN_ACCOUNT),
+    "mfa_login_webauthn": dict.fromkeys(_FORM, _ENTRANCE.but(ok=(200, 302, 429))),
+    "mfa_signup_webauthn": dict.fromkeys(_FORM, _ENTRANCE),
     "mfa_download_recovery_codes": dict.fromkeys(_READ, _OWN_ACCOUNT),
 }
