@@ -20,8 +20,11 @@ PAGES = {
         "/runs/", "/runs/1", "/deployments/", "/policies/", "/settings/", "/settings/keys/", "/search?q=date", "/api/docs",
     ],
     "dana": ["/deployments/new?model=acme/date-normaliser"],
-    "carol": ["/ledger/", "/ledger/40", "/ledger/life/model/2"],
-    "admin": ["/settings/team/", "/settings/people/", "/policies/new", "/policies/1"],
+    "carol": [
+        "/ledger/", "/ledger/?action=request&door=ui&actor=alice", "/ledger/?asset=nothing-like-this", "/ledger/40",
+        "/ledger/life/model/2", "/ledger/life/user/2", "/ledger/integrity", "/ledger/views",
+    ],
+    "admin": ["/settings/team/", "/settings/people/", "/policies/new", "/policies/1", "/ledger/erase"],
     "mallory": ["/", "/models/"],
 }  # fmt: skip
 

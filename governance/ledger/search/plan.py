@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+import governance.ledger.search.lookups  # noqa: F401  registers subjects__any_of
 from governance.ledger.actions import Action
 from governance.ledger.commits import Position
 from governance.ledger.filters import Filter
@@ -82,7 +83,7 @@ def actions_of(text: str) -> list[str]:
 def _about(plan: Plan, subjects: Sequence[str]) -> None:
     """Events that name one of these; those that a person among them did, or that were done with a key among them."""
     group = [term("about", subject) for subject in subjects]
-    where = Q(subjects__overlap=list(subjects))
+    where = Q(subjects__any_of=list(subjects))
     for kind, _, key in (subject.partition(":") for subject in subjects):
         if kind == "user" and key.isdecimal() and len(key) < _DIGITS:
             where |= Q(actor_id=int(key))
@@ -110,7 +111,7 @@ def _asset(plan: Plan, text: str, since: Position) -> None:
     if known is None:
         plan.where &= Q(text__target_label__icontains=text)
     elif known:
-        plan.where &= Q(subjects__overlap=sorted(known))
+        plan.where &= Q(subjects__any_of=sorted(known))
         plan.groups.append([term("about", subject) for subject in sorted(known)])
     else:
         plan.nothing = True
