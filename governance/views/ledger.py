@@ -39,6 +39,10 @@ EXPORTS = [
 _FACTS = (
     "id", "team", "actor_id", "via", "key_id", "request_id", "action", "target_kind", "target_id", "target_digest", "subjects",
 )  # fmt: skip
+_CHIPS = {
+    "actor": "Who", "asset": "What", "action": "Action", "flag": "Origin", "after": "From", "before": "Until",
+    "team": "Team", "door": "Door", "key": "Key", "request": "HTTP request", "about": "Exactly",
+}  # fmt: skip
 _MOST_NEW = 99
 _LIFE_PAGE = 200
 _RELATED = 20
@@ -72,7 +76,7 @@ def ledger_list(request: HttpRequest) -> HttpResponse:
         "exports": EXPORTS,
         "main_filters": filters[:4],
         "more_filters": filters[4:],
-        "filters": filters,
+        "chip_filters": [entry | {"label": _CHIPS[entry["name"]]} for entry in filters],
         "more_chosen": sum(bool(entry["value"]) for entry in filters[4:]),
         "chosen": any(values.values()),
         "views": views,
@@ -86,8 +90,8 @@ def ledger_list(request: HttpRequest) -> HttpResponse:
 def _filters(values: dict[str, str], teams: Sequence[str]) -> list[dict[str, Any]]:
     """The fields of the filter row: the first four always in sight, the others behind 'More'."""
     return [
-        {"name": "actor", "kind": "search", "label": "Who: name or e-mail", "chip": "Who", "value": values["actor"]},
-        {"name": "asset", "kind": "search", "label": "What: name or digest", "chip": "What", "value": values["asset"]},
+        {"name": "actor", "kind": "search", "label": "Who: name or e-mail", "value": values["actor"]},
+        {"name": "asset", "kind": "search", "label": "What: name or digest", "value": values["asset"]},
         {"name": "action", "kind": "choice", "label": "Any action", "value": values["action"], "choices": ACTIONS[1:]},
         {
             "name": "flag",
