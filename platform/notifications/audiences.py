@@ -76,8 +76,6 @@ def _mentions(event: AuditEvent, request: ApprovalRequest) -> Iterable[Told]:
 
 def _wanted(event: AuditEvent, request: ApprovalRequest, why: str, *, again: bool = False) -> Iterable[Told]:
     """Those whom the request waits for now; without `again` those alone who have not been asked before."""
-    if request.state != ApprovalRequest.State.OPEN and not request.glass_broken:
-        return
     people = holders.reviewers_of(request)
     if not again:
         asked = Notice.objects.filter(kind=Kind.REVIEW_WANTED, link=f"/requests/{request.pk}", user_id__in=people)
@@ -201,15 +199,14 @@ _TELLERS: dict[str, Callable[[AuditEvent], Iterable[Told]]] = {
     Action.REQUEST_SUPERSEDED: _decided("superseded"),
     Action.WEBHOOK_DISABLED: _webhook_disabled,
     Action.KEY_FIRST_USED_FROM: _key_used,
-    # Of the life of requests beyond a decision.
-    "request.expired": _decided("expired"),
-    "request.reopened": _reopened,
-    "request.answered": _answered,
-    "request.escalated": _escalated,
-    "request.glass_broken": _glass_broken,
-    "request.glass_confirmed": _decided("confirmed afterwards"),
-    "request.glass_rolled_back": _decided("rolled back"),
-    "review.stale": _stale,
-    "approval.lapsed": _lapsed,
-    "delegation.created": _delegated,
+    Action.REQUEST_EXPIRED: _decided("expired"),
+    Action.REQUEST_REOPENED: _reopened,
+    Action.REQUEST_ANSWERED: _answered,
+    Action.REQUEST_ESCALATED: _escalated,
+    Action.REQUEST_GLASS_BROKEN: _glass_broken,
+    Action.REQUEST_GLASS_CONFIRMED: _decided("confirmed afterwards"),
+    Action.REQUEST_GLASS_ROLLED_BACK: _decided("rolled back"),
+    Action.REVIEW_STALE: _stale,
+    Action.APPROVAL_LAPSED: _lapsed,
+    Action.DELEGATION_CREATED: _delegated,
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from accounts.held import Held
 from accounts.models import Grant, GroupMember, Team, User
 from accounts.roles import Permission, known_permissions, permissions_of
+from governance import quorum
 from governance.models import ApprovalRequest
 from governance.models.reviews import Delegation
 
@@ -33,24 +34,16 @@ def members(team: str) -> dict[int, str]:
 
 
 def reviewers_of(request: ApprovalRequest) -> set[int]:
-    """Who may be waited for: those whom the request says that it waits for (else who may review just this), and who stands in
-    for them, but nobody behind the request."""
-    # Requests that say whom they wait for have it as parties: 'role:reviewer', 'group:legal', 'escalated:role:admin'.
-    waits: list[str] | None = getattr(request, "waits_for", None)
-    if waits is None:
-        name = request.asset_label.partition("/")[2]
-        found = {
-            user
-            for user, held in _held_in(request.team)
-            if held.gives(Permission.REQUEST_REVIEW, request.stage) and _covers(held, request, name)
-        }
-    else:
-        found = set().union(*(party(request, text.removeprefix("escalated:")) for text in waits))
+    """Whom the request waits for now ('role:reviewer', 'group:legal', 'escalated:role:admin'), and who stands in for them, but
+    nobody behind the request."""
+    found: set[int] = set()
+    for text in request.waits_for:
+        found |= party(request, text.removeprefix("escalated:"))
     delegations = Delegation.objects.in_force().filter(
         team=request.team, delegator_id__in=found, delegate__is_active=True
     )
     found |= set(delegations.values_list("delegate_id", flat=True))
-    return found - {*request.author_ids, request.requested_by_id}
+    return found - quorum.behind(request)
 
 
 def party(request: ApprovalRequest, text: str) -> set[int]:
