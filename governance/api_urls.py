@@ -7,6 +7,11 @@ from governance.api import exports, ledger, policies, proofs, views
 urlpatterns = [
     path("policies", policies.PolicyListView.as_view(), name="api-policy-list"),
     path("policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
+    path("policies/dry-run", policies.PolicyDryRunView.as_view(), name="api-policy-dry-run"),
+    path("policies/changes", policies.PolicyChangeView.as_view(), name="api-policy-change"),
+    path("policies/<int:policy_id>/versions", policies.PolicyVersionListView.as_view(), name="api-policy-version-list"),
+    path("policies/<int:policy_id>/diff", policies.PolicyDiffView.as_view(), name="api-policy-diff"),
+    path("evidence", policies.EvidenceListView.as_view(), name="api-evidence-list"),
     path("ledger", ledger.LedgerView.as_view(), name="api-ledger"),
     path("ledger/views", views.SavedViewListView.as_view(), name="api-saved-view-list"),
     path("ledger/views/<int:view_id>", views.SavedViewView.as_view(), name="api-saved-view"),

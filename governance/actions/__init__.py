@@ -2,6 +2,7 @@ from governance.actions.delegations import delegate, end_delegation
 from governance.actions.evidence import deposit_evidence
 from governance.actions.ledger import begin_export, erase_personal_data
 from governance.actions.policies import apply_change, create_policy, remove_policy, update_policy
+from governance.actions.policy_requests import ask_for_policy
 from governance.actions.requests import (
     answer_changes,
     ask_for_glass_review,
@@ -24,6 +25,7 @@ __all__ = [
     "answer_changes",
     "apply_change",
     "ask_for_glass_review",
+    "ask_for_policy",
     "begin_export",
     "break_glass",
     "change_view",

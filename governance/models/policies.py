@@ -39,7 +39,7 @@ class Policy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.team}: {self.kind} {self.pattern} to {self.stage}"
+        return f"{self.team}: {self.kind} {self.pattern}" + (f" to {self.stage}" if self.stage else "")
 
 
 class PolicyVersion(models.Model):
@@ -60,3 +60,7 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy}, version {self.number}"
+
+    @property
+    def label(self) -> str:
+        return f"Version {self.number}"

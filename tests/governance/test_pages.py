@@ -12,7 +12,7 @@ from governance.models import Policy
 
 pytestmark = pytest.mark.django_db
 FORMSET = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "0", "form-0-bound": "lower", "form-1-bound": "lower"}
-RULES = {"card": "on", "count": "1", "role": "reviewer", **FORMSET}
+RULES = {"check-1-type": "card", "step-0-count": "1", "step-0-party": "role:reviewer"}
 BODY = {
     "kind": "model",
     "pattern": "*",
@@ -98,7 +98,14 @@ def test_the_ledger_costs_the_same_with_many_events(cast, client_of, django_asse
 def test_a_policy_is_made_changed_and_removed_on_its_pages(cast, client_of):
     grant_role(user=cast.dana, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
     admin = client_of(cast.admin)
-    metric = {"form-0-metric": "exact_match", "form-0-minimum": "0.9", "form-0-dataset": "acme/dates"}
+    metric = {
+        "check-0-type": "metric",
+        "check-0-bound": "lower",
+        "check-0-metric": "exact_match",
+        "check-0-demand": "min",
+        "check-0-number": "0.9",
+        "check-0-dataset": "acme/dates",
+    }
     made = admin.post("/policies/new", {"kind": "model", "pattern": "*", "stage": "production", **RULES, **metric})
     assert made.status_code == 302
     policy = Policy.objects.get()
@@ -108,7 +115,7 @@ def test_a_policy_is_made_changed_and_removed_on_its_pages(cast, client_of):
     ]
     page = client_of(cast.victor).get("/policies/").content.decode()
     assert "Lower bound of exact match on acme/dates at least 0.9" in page
-    admin.post(f"/policies/{policy.pk}", {**RULES, "count": "2"})
+    admin.post(f"/policies/{policy.pk}", {**RULES, "step-0-count": "2"})
     policy.refresh_from_db()
     assert (policy.current.number, policy.current.reviews["steps"][0]["count"]) == (2, 2)
     assert policy.versions.count() == 2
@@ -121,7 +128,14 @@ def test_a_policy_is_made_changed_and_removed_on_its_pages(cast, client_of):
 
 
 def test_a_policy_that_could_never_be_met_is_refused_at_its_form(cast, client_of):
-    wrong = {"form-0-metric": "exact_match", "form-0-minimum": "0.9", "form-0-maximum": "0.1"}
+    wrong = {
+        "check-0-type": "metric",
+        "check-0-bound": "lower",
+        "check-0-metric": "exact_match",
+        "check-0-demand": "between",
+        "check-0-number": "0.9",
+        "check-0-number2": "0.1",
+    }
     page = client_of(cast.admin).post(
         "/policies/new", {"kind": "model", "pattern": "*", "stage": "production", **RULES, **wrong}
     )

@@ -6,7 +6,8 @@ from accounts.roles import Permission as P
 from tests.matrix.rules import ASSET, TEAM, Table, account, anywhere, current, may, sees, site
 
 CARD = {"checks": [{"type": "card"}], "reviews": {"count": 1, "role": "reviewer"}}
-RULES = {"card": "on", "count": "2", "role": "reviewer", "form-TOTAL_FORMS": "0", "form-INITIAL_FORMS": "0"}
+RULES = {"check-0-type": "card", "step-0-count": "1", "step-0-party": "role:reviewer", "open_days": "7"}
+_DRAFT = {"team": "{team}", "kind": "dataset", "stage": "staging", **CARD}
 
 _ASK = {"kind": "model", "asset": "{team}/m", "version": 3, "alias": "production", "reason": "new"}
 _WHY = "this cannot wait for a review"
@@ -91,6 +92,17 @@ GOVERNANCE: Table = {
         "PUT": may(P.POLICY_EDIT, {**CARD, "terms": {"open_days": 7}}, see=TEAM),
         "DELETE": may(P.POLICY_EDIT, see=TEAM),
     },
+    "api-policy-version-list": {"GET": sees(TEAM)},
+    "api-policy-diff": {"GET": sees(TEAM, query="from=1&to=1")},
+    "api-policy-dry-run": {
+        "POST": may(P.POLICY_EDIT, _DRAFT, see=TEAM, quiet="it judges the past and changes nothing")
+    },
+    "api-policy-change": {
+        "POST": may(
+            P.POLICY_EDIT, {"action": "create", **_DRAFT}, see=TEAM, refused=400, quiet="nothing guards it here"
+        )
+    },
+    "api-evidence-list": {"GET": account(query="digest=sha256:none")},
     "policy-list": {"GET": account()},
     "policy-create": {
         "GET": current(P.POLICY_EDIT),
