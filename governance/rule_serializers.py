@@ -135,7 +135,7 @@ class PolicyChangeSerializer(serializers.Serializer[object]):
     team = serializers.CharField()
     action = serializers.ChoiceField(["create", "update", "remove"])
     policy = serializers.IntegerField(required=False, help_text="Its id, to update or remove it.")
-    kind = serializers.CharField(default="", help_text="To create one, as are pattern and stage.")
+    kind = serializers.CharField(default="", allow_blank=True, help_text="To create one, as are pattern and stage.")
     pattern = serializers.CharField(default="*")
     stage = serializers.CharField(default="", allow_blank=True)
     checks = serializers.ListField(child=CheckField(), required=False)
