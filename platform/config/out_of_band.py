@@ -129,6 +129,13 @@ GOVERNED = {
         _OF_PROMPT.format(label="' version ' || ($1->>'number')", subjects=f"'prompt_version:' || ({_ID}), ")
     ),
     "prompts.Label": Governed(_OF_PROMPT.format(label="'@' || ($1->>'name')", subjects="")),
+    "notifications.Endpoint": Governed(
+        _team("coalesce(nullif($1->>'description', ''), 'a webhook')", f"'webhook:' || ({_ID})"),
+        only=("id", "team_id", "url", "events", "enabled"),
+        secret=("url", "secret", "previous_secret"),
+        # Rows of removed ones are deleted after a month.
+        where="$1->>'removed_at' IS NULL",
+    ),
     "serving.Deployment": Governed(
         _team("t.name || '/' || ($1->>'name')", f"'deployment:' || ({_ID})"),
         only=("id", "team_id", "name", "purpose", "stage", "desired", "replicas", "revision_id"),

@@ -535,3 +535,21 @@ def test_a_slow_endpoint_holds_nothing_up_however_long_it_is_slow(webhook, recei
     began = time.time()
     assert deliveries.deliver() == 3  # the slow one is told of the other webhook too
     assert quick.got[0].at - began < 2.5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_that_is_moved_past_the_application_is_an_event_without_its_secrets(
+    receiver, cast, superuser_connection
+):
+    webhook, _ = actions.create_webhook(team=cast.team, url=receiver.url, events=["*"], by=Actor(cast.admin))
+    superuser_connection.execute("UPDATE notifications_endpoint SET url = 'https://thief.example.com/token'")
+    event = AuditEvent.objects.get(action="out_of_band.changed")
+    assert (event.target_kind, event.target_id) == ("webhook", str(webhook.pk))
+    assert "thief" not in str(event.after) and webhook.secret not in str((event.before, event.after))
+    webhook.refresh_from_db()
+    housekeeping.encrypt_anew()
+    actions.remove_webhook(webhook=webhook, by=Actor(cast.admin))
+    Endpoint.objects.update(removed_at=timezone.now() - timedelta(days=31))
+    housekeeping.sweep()
+    assert not Endpoint.objects.exists()
+    assert AuditEvent.objects.filter(action="out_of_band.changed").count() == 1
