@@ -13,9 +13,9 @@ class AnyOf(Lookup):  # type: ignore[type-arg]  # no type parameters at run time
     lookup_name = "any_of"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, values = self.process_lhs(compiler, connection)
-        return f"EXISTS (SELECT FROM unnest({column}) AS one WHERE one = ANY(%s::text[]))", [*values, list(self.rhs)]
+        return f"EXISTS (SELECT FROM unnest({column}) AS one WHERE one = ANY(%s::text[]))", (*values, list(self.rhs))
 
-    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [value]
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (value,)
