@@ -9,7 +9,7 @@ from django.db.models.functions import Concat
 from accounts.access import Actor, team_ids, visible
 from accounts.errors import NotFound
 from accounts.held import Held, Holdings, holdings_of
-from accounts.models import GroupMember, User
+from accounts.models import ApiKey, GroupMember, User
 from accounts.roles import Permission, Role
 from governance.models import ApprovalRequest, Delegation, Review
 from governance.models.reviews import DelegationQuerySet
@@ -108,13 +108,17 @@ def _any(filters: Iterable[Q]) -> Q:
 
 
 def _not_own(user: User) -> Q:
-    """Neither asked for nor made by this person, and not decided by them with a word that still counts."""
+    """Neither asked for nor made by this person (or a service account that they made a key of), and not decided by them with a
+    word that still counts."""
+    keys = ApiKey.objects.filter(made_by_id=user.pk, user__kind=User.Kind.SERVICE).order_by().values("user_id")
     decided = Review.objects.filter(
         Q(reviewer_id=user.pk) | Q(on_behalf_of_id=user.pk), replaced_at=None, stale_at=None
     )
     return (
         ~Q(requested_by_id=user.pk)
         & ~Q(author_ids__contains=[user.pk])
+        & ~Q(requested_by_id__in=keys)
+        & ~Q(author_ids__overlap=ArraySubquery(keys))
         & ~Q(pk__in=decided.exclude(verdict=Review.Verdict.COMMENT).values("request_id"))
     )
 
