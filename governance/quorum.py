@@ -3,6 +3,7 @@
 Nothing here changes anything. People are asked for their roles and groups as they are now, not as they were when they reviewed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,8 @@ class StepResult:
     counted: list[Review] = field(default_factory=list)
     stale: list[tuple[Review, str]] = field(default_factory=list)
     wanted: int = 1
+    # Would one more word for this step bring the whole further?
+    is_open: bool = True
     # Lines of checks have these; a step has no evidence to link to.
     link: str = ""
     evidence_digest: str = ""
@@ -144,9 +147,25 @@ def admits(who: Standing, step: ReviewStep, request: ApprovalRequest, rules: Rul
 
 
 def awaited(rules: Rules, steps: Sequence[StepResult]) -> list[ReviewStep]:
-    """The steps that wait for somebody now: all that are not satisfied, or in an order the first of them."""
-    missing = [step for step, result in zip(rules.reviews.steps, steps, strict=True) if not result.is_satisfied]
-    return missing[:1] if rules.reviews.ordered else missing
+    """The steps that wait for somebody now."""
+    return [step for step, result in zip(rules.reviews.steps, steps, strict=True) if result.is_open]
+
+
+def _open_steps(
+    rules: Rules, request: ApprovalRequest, words: Sequence[tuple[Review, Standing]], assigned: dict[int, int]
+) -> set[int]:
+    """In an order the first step that is not satisfied. Without one all that are not, and those from which somebody who has
+    approved could move over to one of them."""
+    steps, filled = rules.reviews.steps, Counter(assigned.values())
+    found = {index for index, step in enumerate(steps) if filled[index] < step.count}
+    if rules.reviews.ordered:
+        return {min(found)} if found else set()
+    for _ in steps:
+        for review, who in words:
+            place = assigned.get(review.pk)
+            if place is not None and any(admits(who, steps[index], request, rules) for index in found):
+                found.add(place)
+    return found
 
 
 def parties(rules: Rules, steps: Sequence[StepResult], request: ApprovalRequest) -> list[str]:
@@ -229,6 +248,7 @@ def _steps(
 ) -> list[StepResult]:
     steps = rules.reviews.steps
     assigned = _assign(steps, words, request, rules)
+    opened = _open_steps(rules, request, words, assigned)
     rejected = [review for review in given if review.verdict == Review.Verdict.REJECT]
     asked = [review for review in given if review.verdict == Review.Verdict.CHANGES]
     results: list[StepResult] = []
@@ -249,7 +269,7 @@ def _steps(
             state, detail = FAILED, "Rejected by " + _names(rejected)
         elif asked:
             state, detail = FAILED, f"Changes asked for by {_names(asked)}; {detail}"
-        results.append(StepResult(step.title, state, detail, counted, old, step.count))
+        results.append(StepResult(step.title, state, detail, counted, old, step.count, index in opened))
         reached = reached and (results[-1].is_satisfied or not rules.reviews.ordered)
     return results
 
