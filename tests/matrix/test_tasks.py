@@ -26,7 +26,7 @@ from governance.models import ApprovalRequest
 from governance.tasks import keep_requests, lapse_approvals
 from home.approvals import decide
 from home.tasks import apply_due
-from notifications.tasks import deliver, follow, send_mail, sweep
+from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from registry.tasks import scan_versions, sweep_uploads
 from serving import cluster
 from serving.models import Deployment
@@ -134,6 +134,9 @@ TASKS: dict[str, Work] = {
         lambda *_: deliver(), quiet="what came of messages; disabling a webhook is an event"
     ),
     "notifications.tasks.send_mail": Work(lambda *_: send_mail(), quiet="what came of messages"),
+    "notifications.tasks.forget_erased": Work(
+        lambda *_: forget_erased(), quiet="notices that quote what was erased; the erasure is the event"
+    ),
     "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
