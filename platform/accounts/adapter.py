@@ -26,6 +26,16 @@ def visitor(request: HttpRequest | None, user: Any = None) -> Actor:
     return Actor(user=user, address=address_of(request), request_id=getattr(request, "request_id", ""))
 
 
+# What allauth would mail about, and so all that happens to second factors.
+_FACTS: dict[str, tuple[Action, str]] = {
+    "totp_activated": (Action.MFA_ENABLED, "authenticator app"),
+    "totp_deactivated": (Action.MFA_DISABLED, "authenticator app"),
+    "webauthn_added": (Action.MFA_ENABLED, "passkey"),
+    "webauthn_removed": (Action.MFA_DISABLED, "passkey"),
+    "recovery_codes_generated": (Action.MFA_ENABLED, "recovery codes"),
+}
+
+
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
     """People are invited by an administrator; nobody signs up alone. Sign-ins are events."""
 
@@ -60,25 +70,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             record(Action.USER_PASSWORD_CHANGED, by=by, target=user_target(user))
             end_sessions(user, by=by, keep=here or "", reason="The password was changed.")
 
-
-# What allauth would mail about, and so all that happens to second factors.
-_FACTS: dict[str, tuple[Action, str]] = {
-    "totp_activated": (Action.MFA_ENABLED, "authenticator app"),
-    "totp_deactivated": (Action.MFA_DISABLED, "authenticator app"),
-    "webauthn_added": (Action.MFA_ENABLED, "passkey"),
-    "webauthn_removed": (Action.MFA_DISABLED, "passkey"),
-    "recovery_codes_generated": (Action.MFA_ENABLED, "recovery codes"),
-}
+    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
+        """Called by allauth for each change of a second factor, inside of the request's transaction."""
+        if fact := _FACTS.get(template_prefix.rpartition("/")[2]):
+            action, factor = fact
+            record(action, by=visitor(context.request, user), target=user_target(user), after={"factor": factor})
+        super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
-    """Second factors are events, and their secrets are encrypted at rest."""
-
-    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
-        """Called by allauth for each change of a second factor, inside of the request's transaction."""
-        action, factor = _FACTS[template_prefix.rpartition("/")[2]]
-        record(action, by=visitor(context.request, user), target=user_target(user), after={"factor": factor})
-        super().send_notification_mail(template_prefix, user, *args, **kwargs)
+    """The secrets of second factors are encrypted at rest."""
 
     def encrypt(self, text: str) -> str:
         return _fernet().encrypt(text.encode()).decode()

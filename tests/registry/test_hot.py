@@ -7,10 +7,10 @@ import pytest
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts.access import Actor
-from accounts.actions import grant_role, revoke_key
-from accounts.models import ApiKey, Team
-from accounts.roles import Role
+from accounts.access import Actor, can
+from accounts.actions import create_role, grant, grant_role, revoke_key
+from accounts.models import ApiKey, Grant, KeyAddress, Team
+from accounts.roles import Permission, Role
 from registry import actions, hot
 
 ALIAS = "/api/v1/models/acme/dates/aliases/candidate"
@@ -100,3 +100,36 @@ def test_a_key_that_ended_or_was_not_used_for_a_while_goes_the_ordinary_way(worl
     assert ask(client).status_code == 200
     revoke_key(key=ApiKey.objects.get(user=cast.victor), by=Actor(cast.victor))
     assert ask(client) is None
+
+
+@pytest.mark.parametrize(
+    "narrowed", ["team", "prefix", "other prefix", "asset", "stage", "custom", "custom blind", "expired"]
+)
+def test_the_quick_door_decides_as_the_site_does(cast, make_asset, make_version, api, narrowed):
+    admin, model = Actor(cast.admin), make_asset("dates")
+    actions.move_alias(asset=model, name="candidate", version=make_version(model), by=Actor(cast.alice))
+    fields = {"prefix": {"prefix": "dat"}, "other prefix": {"prefix": "x"}, "stage": {"stage": "staging"}}.get(
+        narrowed, {}
+    )
+    role = "viewer"
+    if narrowed.startswith("custom"):
+        permissions = ["asset.view"] if narrowed == "custom" else ["deployment.view"]
+        role = create_role(team=cast.team, slug="own", permissions=permissions, by=admin).slug
+    row, _ = grant(user=cast.mallory, role=role, on=model if narrowed == "asset" else cast.team, by=admin, **fields)
+    if narrowed == "expired":
+        Grant.objects.filter(pk=row.pk).update(expires_at=timezone.now() - timedelta(hours=1))
+    client = api(cast.mallory)
+    quick = ask(client)
+    allowed = can(Actor(cast.mallory), Permission.ASSET_VIEW, model)
+    assert (quick is not None) == allowed == (narrowed not in ("other prefix", "custom blind", "expired"))
+    assert client.get(ALIAS).status_code == (200 if allowed else 404)
+
+
+def test_a_key_outside_of_its_networks_or_from_a_new_address_goes_the_ordinary_way(world, cast, api):
+    client = api(cast.victor, networks=["192.0.2.0/24"])
+    assert ask(client) is None and client.get(ALIAS).status_code == 403
+    ApiKey.objects.update(networks=["127.0.0.0/8"])
+    assert ask(client).status_code == 200
+    KeyAddress.objects.all().delete()
+    assert ask(client) is None and client.get(ALIAS).status_code == 200
+    assert ask(client).status_code == 200
