@@ -309,6 +309,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"pgtrigger": {"level": "WARNING"}},  # a line for each trigger that it puts in place
 }
 
 # E-mail: smtp://user:password@host:587 (STARTTLS), smtps://…:465 (TLS at once), smtp+plain://… (neither, inside a fence only).
