@@ -36,7 +36,8 @@ def find(*, email: str, user_id: int | None, mentions: bool) -> Found:
     found = {}
     with connection.cursor() as cursor:
         for name in FIELDS:
-            which, values = [], []
+            which: list[str] = []
+            values: list[object] = []
             if name in OWN:
                 # Before an account is known (a failed sign-in), the e-mail alone says who it was.
                 which.append(

@@ -20,7 +20,7 @@ class KeyUnknown(Exception):
     """The seed of this process is not the ledger's current key; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Operator:
     """Who runs a command on the machine: nobody who is signed in."""
 

@@ -1,7 +1,7 @@
 """An event in the Open Cybersecurity Schema Framework (schema.ocsf.io, 1.4), as a SIEM takes it in. docs/ledger.md has the
 mapping as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -106,7 +106,7 @@ def _privileges(row: Mapping[str, Any]) -> list[str]:
     return [str(told.get("role") or told.get("permission") or row["action"])]
 
 
-_OWN = {
+_OWN: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     AUTHENTICATION: lambda row: {"user": _person(row), "service": {"name": "Countersign"}},
     ACCOUNT_CHANGE: lambda row: {"user": _person(row)},
     USER_ACCESS: lambda row: {"user": _person(row), "privileges": _privileges(row), "resource": _resource(row)},

@@ -99,19 +99,23 @@ def find_place() -> Place:
 
 
 def _rows(place: Place, most: int) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]]
     with connection.cursor() as cursor:
         if place.xid < place.next_xid:
             cursor.execute(_NEXT, [place.xid, place.event_id, place.horizon, most])
-            return cursor.fetchall()
+            rows = cursor.fetchall()
+            return rows
         # A transaction of the future: the ledger was restored on another server. First what was left, then what is new.
         cursor.execute(_LEFT_BEHIND, [place.next_xid, most])
-        if rows := cursor.fetchall():
+        rows = cursor.fetchall()
+        if rows:
             return rows
         cursor.execute("SELECT EXISTS (SELECT FROM ledger_auditevent WHERE id > %s)", [place.event_id])
         if not cursor.fetchone()[0]:
             return []
         cursor.execute(_STARTED_AGAIN, [place.horizon, most])
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+        return rows
 
 
 def read_frontier(size: int) -> Frontier:

@@ -158,7 +158,7 @@ class OutOfBand(pgtrigger.Trigger):
         if truncate:
             super().__init__(name="out_of_band_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement)
         else:
-            operation = pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf(*columns)
+            operation = pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf(*columns)  # type: ignore[no-untyped-call]
             super().__init__(name="out_of_band", operation=operation, timing=pgtrigger.Deferred)
 
     def render_execute(self, model: models.Model) -> str:
