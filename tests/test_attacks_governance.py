@@ -2,22 +2,37 @@
 
 import pytest
 
-from accounts.access import Actor
+from accounts.access import Actor, can
 from accounts.actions import add_member, create_group, create_user, grant_role, revoke_role
-from accounts.errors import Forbidden
+from accounts.errors import Forbidden, Problem
 from accounts.groups import groups_of
 from accounts.models import Grant, User
-from accounts.roles import Role
+from accounts.roles import Permission, Role
 from governance.ledger import sealer
 from governance.ledger.models import AuditEvent, EventText
+from governance.models import ApprovalRequest
+from registry.models import Alias
 from tests.conftest import PASSWORD, make_cast
-from tests.test_attacks import make_model
+from tests.test_attacks import approve, ask, make_model
 
 
 @pytest.fixture
 def model(cast, settings, tmp_path):
     settings.STORAGE = tmp_path / "storage"
     return make_model(cast.team, Actor(cast.alice))[0]
+
+
+def test_a_role_taken_while_the_reviewer_waits_for_the_lock_counts_no_more(cast, model):
+    """The page read Bob's grants; then they went; then his click got its turn."""
+    request = ask(model, Actor(cast.alice))
+    bob = Actor(cast.bob)
+    assert can(bob, Permission.REQUEST_REVIEW, model), "his grants are in memory now"
+    revoke_role(user=cast.bob, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
+    with pytest.raises(Problem):
+        approve(request, bob)
+    request.refresh_from_db()
+    assert request.state == ApprovalRequest.State.OPEN
+    assert not Alias.objects.exists()
 
 
 def test_who_has_left_the_team_is_in_none_of_its_groups(cast):

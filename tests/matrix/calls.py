@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils import timezone
 
 from governance.ledger.models import AuditEvent
 from tests.matrix.journal import LEDGER, Journal, journal
@@ -64,7 +66,9 @@ def call(route: Route, method: str, rule: Rule, caller: Caller, things: SimpleNa
 
 
 def values_of(rule: Rule, things: SimpleNamespace) -> dict[str, Any]:
-    found = {**things.values, "token": things.token, "robot": things.robot.email}
+    now = timezone.now()
+    times = {"soon": (now + timedelta(hours=1)).isoformat(), "later": (now + timedelta(days=1)).isoformat()}
+    found = {**things.values, **times, "token": things.token, "robot": things.robot.email}
     return {**found, **{name: filled(value, found) for name, value in rule.values.items()}}
 
 

@@ -24,7 +24,7 @@ from governance.ledger.models import AuditEvent
 from governance.ledger.tasks import anchor_checkpoints, index_events, seal_events
 from governance.models import ApprovalRequest
 from governance.tasks import keep_requests, lapse_approvals
-from home.approvals import decide
+from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from registry.tasks import scan_versions, sweep_uploads
@@ -90,32 +90,30 @@ def use_a_key_at_the_gateway(world: World, patch: pytest.MonkeyPatch, written: J
     record_key_uses()
 
 
-def let_a_request_run_out(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+def decide_nothing_in_time(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
     with written.aside():
-        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(expires_at=timezone.now() - timedelta(hours=1))
+        past = timezone.now() - timedelta(hours=1)
+        ApprovalRequest.objects.filter(pk=world.own.values["unsure"]).update(expires_at=past)
     keep_requests()
 
 
-def let_an_approval_lapse(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
-    """An applied approval whose shelf life has passed: it lapses and comes back as a renewal."""
+def outlive_an_approval(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
     with written.aside():
-        approve(world)
-        ApprovalRequest.objects.filter(state="applied").update(valid_until=timezone.now() - timedelta(hours=1))
+        past = timezone.now() - timedelta(hours=1)
+        ApprovalRequest.objects.filter(pk=world.own.values["applied"]).update(valid_until=past)
     lapse_approvals()
 
 
-def let_a_scheduled_one_be_due(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+def let_an_hour_come(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    people = world.own.people
     with written.aside():
-        later = timezone.now() + timedelta(hours=1)
-        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(apply_at=later)
-        approve(world)
-        ApprovalRequest.objects.filter(pk=world.own.request.pk).update(apply_at=timezone.now() - timedelta(hours=1))
+        planned = approvals.open_request(
+            kind="model", asset="acme/n", version=3, alias="production", reason="at night",
+            apply_at=timezone.now() + timedelta(hours=1), by=Actor(people[Role.CONTRIBUTOR]),
+        )  # fmt: skip
+        approvals.decide(request=planned, verdict="approve", comment="", by=Actor(people[Role.REVIEWER]))
+        ApprovalRequest.objects.filter(pk=planned.pk).update(apply_at=timezone.now() - timedelta(seconds=1))
     apply_due()
-
-
-def approve(world: World) -> None:
-    request = ApprovalRequest.objects.select_related("team", "requested_by").get(pk=world.own.request.pk)
-    decide(request=request, verdict="approve", comment="", by=Actor(world.own.people[Role.REVIEWER]))
 
 
 TASKS: dict[str, Work] = {
@@ -126,9 +124,12 @@ TASKS: dict[str, Work] = {
     "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
     "governance.ledger.tasks.seal_events": Work(lambda *_: seal_events(), quiet="the ledger's own tree"),
     "governance.ledger.tasks.anchor_checkpoints": Work(lambda *_: anchor_checkpoints(), quiet="the ledger's own tree"),
-    "governance.tasks.keep_requests": Work(let_a_request_run_out, tells=("request.expired",)),
-    "governance.tasks.lapse_approvals": Work(let_an_approval_lapse, tells=("approval.lapsed", "request.opened")),
-    "home.tasks.apply_due": Work(let_a_scheduled_one_be_due, tells=("alias.moved", "request.applied")),
+    "governance.tasks.keep_requests": Work(decide_nothing_in_time, tells=("request.expired",)),
+    "governance.tasks.lapse_approvals": Work(outlive_an_approval, tells=("approval.lapsed", "request.opened")),
+    "home.tasks.apply_due": Work(let_an_hour_come, tells=("request.applied", "alias.moved")),
+    "notifications.tasks.forget_erased": Work(
+        lambda *_: forget_erased(), quiet="messages about events that were erased"
+    ),
     "notifications.tasks.follow": Work(lambda *_: follow(), quiet="messages about events"),
     "notifications.tasks.deliver": Work(
         lambda *_: deliver(), quiet="what came of messages; disabling a webhook is an event"

@@ -30,6 +30,7 @@ from evaluation.actions import create_evaluation
 from governance.actions import create_policy, delegate
 from governance.actions.views import save_view
 from governance.ledger.models import AuditEvent
+from home import approvals
 from notifications.actions import create_webhook
 from notifications.models import Delivery, Notice
 from prompts.actions import create_prompt, move_label
@@ -127,6 +128,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         reviews={"count": 1, "role": "reviewer"}, by=admin,
     )  # fmt: skip
     request = registry.request_move(version=versions[0], slot="production", reason=f"please {word}", by=maker)
+    more = _decided(team, people, word)
     run = create_run(team=team, name=f"run-{word}", total_steps=10, by=maker)
     deployments = {
         key: create_deployment(team=team, name=key, version=versions[0], stage="development", by=deployer)
@@ -142,11 +144,6 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     add_member(group=group, user=grouped, by=admin)
     halted = deployments["halted"]
     event = AuditEvent.objects.filter(team=team.name, action="asset.created").order_by("id")[0]
-    soon = timezone.now() + timedelta(days=1)
-    delegation = delegate(
-        to=people[Role.AUDITOR], team=team, starts_at=soon, ends_at=soon + timedelta(days=1), reason=f"away {word}",
-        by=Actor(people[Role.REVIEWER]),
-    )  # fmt: skip
     return {
         "model": model,
         "prompt": prompt,
@@ -159,9 +156,10 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "evaluation": evaluation,
         "token": internal.sign(versions[0]),
         "values": {
+            **more,
             **_told(team, people, word, event.pk),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
-            "request_id": request.pk, "delegation_id": delegation.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
+            "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
             "slug": "guild", "grouped": grouped.email, "session_id": 2**40,
             "grant_id": Grant.objects.get(team=team, user=people[Role.VIEWER]).pk, "pk": 2**40,
@@ -169,6 +167,28 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip
+
+
+def _decided(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:
+    """Requests in every state that somebody can still do something about, guarded roles and deployments, and a delegation."""
+    maker, admin, reviewer = (Actor(people[role]) for role in (Role.CONTRIBUTOR, Role.ADMIN, Role.REVIEWER))
+    one = {"count": 1, "role": "reviewer"}
+    for kind, pattern, stage in (("role", "auditor", ""), ("deployment", "guarded*", "staging")):
+        create_policy(team=team, kind=kind, pattern=pattern, stage=stage, checks=[], reviews=one, by=admin)
+    _asset(team, "model", "n", model_files(), f"{word} again", maker)
+    asked = {"alias": "production", "reason": f"please {word}", "by": maker}
+    applied = approvals.open_request(kind="model", asset=f"{team}/n", version=1, **asked)
+    approvals.decide(request=applied, verdict="approve", comment=f"fine {word}", by=reviewer)
+    unsure = approvals.open_request(kind="dataset", asset=f"{team}/d", version=1, **asked)
+    approvals.decide(request=unsure, verdict="changes", comment=f"not yet {word}", by=reviewer)
+    glass = approvals.break_glass(
+        kind="prompt", asset=f"{team}/p", version=1, alias="production", reason=f"the site of {word} is down", by=admin
+    )
+    now = timezone.now()
+    delegation = delegate(
+        to=people[Role.VIEWER], team=team, starts_at=now, ends_at=now + timedelta(days=2), reason=word, by=reviewer
+    )
+    return {"applied": applied.pk, "unsure": unsure.pk, "glass": glass.pk, "delegation_id": delegation.pk}
 
 
 def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dict[str, int]:
