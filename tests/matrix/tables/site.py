@@ -46,6 +46,5 @@ ALLAUTH: Table = {
     "mfa_remove_webauthn": dict.fromkeys((*_FORM, "DELETE"), _OWN_ACCOUNT),
     "mfa_reauthenticate_webauthn": dict.fromkeys(_FORM, _OWN_ACCOUNT),
     "mfa_login_webauthn": dict.fromkeys(_FORM, _ENTRANCE.but(ok=(200, 302, 429))),
-    "mfa_signup_webauthn": dict.fromkeys(_FORM, _ENTRANCE),
     "mfa_download_recovery_codes": dict.fromkeys(_READ, _OWN_ACCOUNT),
 }
