@@ -104,7 +104,7 @@ GOVERNANCE: Table = {
     },
     "policy-edit": {
         "GET": sees(TEAM),
-        "POST": may(P.POLICY_EDIT, {k: v for k, v in RULES.items() if k != "card"}, see=TEAM),
+        "POST": may(P.POLICY_EDIT, RULES, see=TEAM),
     },
     "policy-remove": {"POST": may(P.POLICY_EDIT, see=TEAM)},
     "api-ledger": {"GET": anywhere(P.LEDGER_VIEW)},
