@@ -127,9 +127,6 @@ TASKS: dict[str, Work] = {
     "governance.tasks.keep_requests": Work(decide_nothing_in_time, tells=("request.expired",)),
     "governance.tasks.lapse_approvals": Work(outlive_an_approval, tells=("approval.lapsed", "request.opened")),
     "home.tasks.apply_due": Work(let_an_hour_come, tells=("request.applied", "alias.moved")),
-    "notifications.tasks.forget_erased": Work(
-        lambda *_: forget_erased(), quiet="messages about events that were erased"
-    ),
     "notifications.tasks.follow": Work(lambda *_: follow(), quiet="messages about events"),
     "notifications.tasks.deliver": Work(
         lambda *_: deliver(), quiet="what came of messages; disabling a webhook is an event"
