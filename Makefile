@@ -64,8 +64,14 @@ lint: setup ## Style, types, import contracts (missing migrations and the API's 
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: lint browser ## Everything that must hold: lint, then all tests (ARGS= goes to pytest)
+test: lint browser ## Everything that must hold: lint, then all tests (ARGS= goes to pytest: some tests alone)
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	@# What shares one Ray, or measures itself by what else runs, comes afterwards and alone.
+	$(BIN)/python -m pytest -n 2 -m "not ray"
+	$(BIN)/python -m pytest -m ray
+endif
 
 bench: setup ## Measure: memory, starts, request rates, file transfer
 	$(BIN)/python -m pytest tests/benchmarks -s $(ARGS)

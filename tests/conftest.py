@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,32 +19,43 @@ import pytest
 
 from config.embedded import ports, postgres, redis
 
-DATA = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
-(DATA / "static").mkdir()  # WhiteNoise warns without it
-_ports = ports.choose(DATA, ["postgres", "redis"])
-_postgres = postgres.start(DATA, port=_ports["postgres"])
-_redis = redis.start(DATA, port=_ports["redis"])
+SUPERUSER_URL = ""
 
 
-def _stop() -> None:
-    _redis.stop()
-    _postgres.stop()
-    shutil.rmtree(DATA, ignore_errors=True)
+def _start() -> str:
+    """Start PostgreSQL and Redis, tell Django of them, and give the superuser's address."""
+    data = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+    (data / "static").mkdir()  # WhiteNoise warns without it
+    chosen = ports.choose(data, ["postgres", "redis"])
+    database = postgres.start(data, port=chosen["postgres"])
+    broker = redis.start(data, port=chosen["redis"])
+
+    def stop() -> None:
+        broker.stop()
+        database.stop()
+        shutil.rmtree(data, ignore_errors=True)
+
+    atexit.register(stop)
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="config.settings",
+        COUNTERSIGN_DATA=str(data),
+        COUNTERSIGN_SECRET_KEY="only-for-tests",
+        COUNTERSIGN_SIGNING_SEED=base64.b64encode(b"countersign's test signing seed!").decode(),
+        DATABASE_URL=database.url,
+        DATABASE_OWNER_URL=database.owner_url,
+        REDIS_URL=broker.url,
+        OMP_WAIT_POLICY="PASSIVE",  # torch threads that spin while they wait starve everything else on two cores
+    )
+    django.setup()  # pytest-django looks for the settings before this file is read
+    return database.superuser_url.rsplit("/", 1)[0] + "/countersign"
 
 
-atexit.register(_stop)
-os.environ.update(
-    DJANGO_SETTINGS_MODULE="config.settings",
-    COUNTERSIGN_DATA=str(DATA),
-    COUNTERSIGN_SECRET_KEY="only-for-tests",
-    COUNTERSIGN_SIGNING_SEED=base64.b64encode(b"countersign's test signing seed!").decode(),
-    DATABASE_URL=_postgres.url,
-    DATABASE_OWNER_URL=_postgres.owner_url,
-    REDIS_URL=_redis.url,
-    OMP_WAIT_POLICY="PASSIVE",  # torch threads that spin while they wait starve everything else on two cores
-)
-django.setup()  # pytest-django looks for the settings before this file is read
-SUPERUSER_URL = _postgres.superuser_url.rsplit("/", 1)[0] + "/countersign"
+# With -n each worker has services of its own, and the process that hands out the tests has none: what it put into the
+# environment, the workers would inherit before this file is read.
+if "PYTEST_XDIST_WORKER" in os.environ or not any(argument.startswith("-n") for argument in sys.argv):
+    SUPERUSER_URL = _start()
+else:
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # importing `config` names it
 
 
 @pytest.fixture(scope="session")
