@@ -15,7 +15,6 @@ from accounts.access import Actor
 from accounts.actions.common import user_target
 from accounts.actions.sessions import end_sessions
 from accounts.middleware import address_of
-from accounts.models import User
 from governance.ledger.actions import Action, Target, record
 
 
@@ -24,16 +23,6 @@ def visitor(request: HttpRequest | None, user: Any = None) -> Actor:
     if request is None:
         return Actor(user=user, via="task")
     return Actor(user=user, address=address_of(request), request_id=getattr(request, "request_id", ""))
-
-
-# What allauth would mail about, and so all that happens to second factors.
-_FACTS: dict[str, tuple[Action, str]] = {
-    "totp_activated": (Action.MFA_ENABLED, "authenticator app"),
-    "totp_deactivated": (Action.MFA_DISABLED, "authenticator app"),
-    "webauthn_added": (Action.MFA_ENABLED, "passkey"),
-    "webauthn_removed": (Action.MFA_DISABLED, "passkey"),
-    "recovery_codes_generated": (Action.MFA_ENABLED, "recovery codes"),
-}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -69,13 +58,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             super().set_password(user, password)
             record(Action.USER_PASSWORD_CHANGED, by=by, target=user_target(user))
             end_sessions(user, by=by, keep=here or "", reason="The password was changed.")
-
-    def send_notification_mail(self, template_prefix: str, user: User, *args: Any, **kwargs: Any) -> None:
-        """Called by allauth for each change of a second factor, inside of the request's transaction."""
-        if fact := _FACTS.get(template_prefix.rpartition("/")[2]):
-            action, factor = fact
-            record(action, by=visitor(context.request, user), target=user_target(user), after={"factor": factor})
-        super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped

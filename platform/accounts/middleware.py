@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from accounts import refusals, sessions
+from accounts import factors, refusals, sessions
 from accounts.access import Actor
 from accounts.networks import client_address
 
@@ -49,7 +49,11 @@ def sign_in_whole(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.method == "POST" and request.path.startswith("/accounts/"):
             with transaction.atomic():
-                return get_response(request)
+                if not request.path.startswith("/accounts/2fa/"):
+                    return get_response(request)
+                by: Actor = request.actor  # type: ignore[attr-defined]  # set just before
+                with factors.changes_told(by):
+                    return get_response(request)
         return get_response(request)
 
     return middleware

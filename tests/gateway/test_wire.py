@@ -215,6 +215,59 @@ def test_every_role_as_the_site_would_decide(wire, people, key_of, deploy):
         assert (status != 404) is can(Actor(user), Permission.DEPLOYMENT_VIEW, deployment), name
 
 
+@pytest.mark.parametrize(
+    ("narrower", "sees", "calls"),
+    [
+        ({"prefix": "dat"}, True, True), ({"prefix": "x"}, False, False), ({"prefix": "dat", "kind": "model"}, False, False),
+        ({"stage": "staging"}, True, True), ({"stage": "production"}, True, False), ({"gone": True}, False, False),
+        ({"own": ["deployment.view"]}, True, False), ({"own": ["deployment.view", "model.invoke"]}, True, True),
+    ],
+)  # fmt: skip
+def test_a_narrowed_grant_as_the_site_would_decide(wire, people, key_of, deploy, narrower, sees, calls):
+    from accounts.access import Actor, can
+    from accounts.actions import create_role, grant
+    from accounts.models import Grant
+    from accounts.roles import Permission
+
+    by, deployment, fields, role = Actor(people.admin), deploy(), dict(narrower), "viewer"
+    gone = fields.pop("gone", False)
+    if own := fields.pop("own", None):
+        role = create_role(team=people.team, slug="own", permissions=own, by=by).slug
+    row, _ = grant(user=people.mallory, role=role, on=people.team, by=by, **fields)
+    if gone:
+        Grant.objects.filter(pk=row.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    key = key_of(people.mallory)
+    status = wire("POST", "/v1/chat/completions", CHAT, key=key)[0].status
+    assert status == (200 if calls else 403 if sees else 404)
+    assert (sees, calls) == (
+        can(Actor(people.mallory), Permission.DEPLOYMENT_VIEW, deployment),
+        can(Actor(people.mallory), Permission.MODEL_INVOKE, deployment),
+    )
+    assert bool(json.loads(wire("GET", "/v1/models", key=key)[1])["data"]) is calls
+
+
+def test_a_key_works_from_its_networks_alone_and_its_uses_are_noted(wire, people, deploy):
+    from accounts.access import Actor
+    from accounts.actions import create_key
+    from accounts.keys import record_noted_uses
+    from accounts.models import KeyAddress
+    from governance.ledger.models import AuditEvent
+
+    deploy()
+    _, inside = create_key(name="in", networks=["127.0.0.0/8"], by=Actor(people.alice))
+    _, outside = create_key(name="out", networks=["192.0.2.0/24"], by=Actor(people.alice))
+    for _ in range(2):
+        assert wire("GET", "/v1/models", key=inside)[0].status == 200
+        refused = wire.error(403, "GET", "/v1/models", headers={"x-forwarded-for": "192.0.2.1"}, key=outside)[0]
+        assert refused["code"] == "key_network" and "127.0.0.1" in refused["message"]
+    deadline = time.monotonic() + 5
+    while KeyAddress.objects.filter(recorded=False).count() < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert record_noted_uses() == 2
+    assert AuditEvent.objects.filter(action="key.refused", via="gateway").count() == 1
+    assert AuditEvent.objects.filter(action="key.first_used_from", via="gateway").count() == 1
+
+
 def test_a_client_that_leaves_stops_the_model(wire, deploy, model):
     deploy()
     for text, stream in (("long", True), ("hang", False)):
