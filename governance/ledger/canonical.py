@@ -121,7 +121,8 @@ def sealed_row(row: Sequence[Any]) -> SealedRow:
         (_parsed(pairs[2 * i]) if name in ("after", "before") else pairs[2 * i], pairs[2 * i + 1])
         for i, name in enumerate(FIELDS)
     ]
-    return SealedRow(*row[:12], texts)
+    event = SealedRow(*row[:12], texts=texts)  # type: ignore[misc]  # twelve columns, twelve fields
+    return event
 
 
 def _parsed(text: str | None) -> Any:

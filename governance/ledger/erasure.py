@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -37,7 +38,7 @@ def find(*, email: str, user_id: int | None, mentions: bool) -> Found:
     with connection.cursor() as cursor:
         for name in FIELDS:
             which: list[str] = []
-            values: list[object] = []
+            values: list[Any] = []
             if name in OWN:
                 # Before an account is known (a failed sign-in), the e-mail alone says who it was.
                 which.append(

@@ -1,4 +1,4 @@
-"""One writer of the ledger benchmark: commits inserts for some seconds and prints how many. Run as a process of its own."""
+"""One writer of the ledger benchmark: commits inserts and prints how many in each slot. Run as a process of its own."""
 
 import json
 import sys
@@ -26,16 +26,22 @@ VALUES = [
 ]  # fmt: skip
 
 
-def main(url: str, statement: str, begin: float, seconds: float) -> None:
+def main(url: str, begin: float, slots: int, slot_s: float, statements: list[str]) -> None:
+    """In slots of wall-clock time that all writers share, the statements take turns: a, b, b, a, a, b, b, a..."""
+    counts = []
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT 1")
-        time.sleep(max(0, begin - time.time()))
-        count = 0
-        while time.time() < begin + seconds:
+        for statement in statements:
             connection.execute(statement, VALUES)
-            count += 1
-    print(count)
+        time.sleep(max(0, begin - time.time()))
+        for slot in range(slots):
+            statement = statements[((slot + 1) // 2) % len(statements)]
+            count, end = 0, begin + (slot + 1) * slot_s
+            while time.time() < end:
+                connection.execute(statement, VALUES)
+                count += 1
+            counts.append(count)
+    print(json.dumps(counts))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])
