@@ -24,7 +24,7 @@ class Rules:
         """The whole policy, line by line."""
         return [
             *(check.title for check in self.checks),
-            *(step.title for step in self.reviews.steps),
+            *self.reviews.sentences,
             *self.terms.sentences,
         ]
 

@@ -53,6 +53,16 @@ class ReviewRule:
         first, *rest = [step.title for step in self.steps]
         return (", then " if self.ordered else ", and ").join([first, *(text[0].lower() + text[1:] for text in rest)])
 
+    @property
+    def sentences(self) -> list[str]:
+        """One line per step."""
+        if not self.ordered or len(self.steps) == 1:
+            return [step.title for step in self.steps]
+        return [
+            f"{'Then' if index else 'First'} {step.title[0].lower()}{step.title[1:]}"
+            for index, step in enumerate(self.steps)
+        ]
+
     def as_json(self) -> dict[str, Any]:
         return {"steps": [step.as_json() for step in self.steps], "ordered": self.ordered}
 

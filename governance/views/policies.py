@@ -76,6 +76,8 @@ def policy_edit(request: HttpRequest, policy_id: int) -> HttpResponse:
 def _submitted(request: HttpRequest, by: Actor, form: Editor, team: Team, policy: Policy | None) -> HttpResponse:
     """One of the form's buttons: change its lines, try it on history, ask for it, or save it."""
     do = request.POST.get("do", "save")
+    if do in ("save", "ask") and request.headers.get("HX-Request"):
+        do = "refresh"  # a part of the page never saves
     if do not in ("save", "dry-run", "ask", "refresh"):
         form.change(do)
         return _page(request, form, team, policy)
