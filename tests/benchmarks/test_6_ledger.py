@@ -21,7 +21,6 @@ from governance.ledger.filters import Filter
 from governance.ledger.models import AuditEvent, Leaf, SigningKey
 from tests.benchmarks.conftest import ROOT, Report
 from tests.benchmarks.ledger_writers import PLAIN
-from tests.conftest import DATA, _postgres
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 WRITERS = 16
@@ -42,7 +41,15 @@ def write(*statements: str, slots: int = SLOTS, slot_s: float = SLOT_S) -> list[
     """Events of 16 processes at once in each slot; the statements take turns."""
     program = Path(__file__).with_name("ledger_writers.py")
     begin = time.time() + 8
-    command = [sys.executable, str(program), _postgres.url, str(begin), str(slots), str(slot_s), *statements]
+    command = [
+        sys.executable,
+        str(program),
+        os.environ["DATABASE_URL"],
+        str(begin),
+        str(slots),
+        str(slot_s),
+        *statements,
+    ]
     writers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(WRITERS)]
     counts = [json.loads(writer.communicate(timeout=300)[0]) for writer in writers]
     return [sum(slot) for slot in zip(*counts, strict=True)]
@@ -91,14 +98,14 @@ def test_sixteen_writers_and_the_sealer_behind_them(report: Report, superuser_co
     assert ratio >= 0.8 and max(lags) < 10
 
 
-def test_the_verifiers_pace(report: Report, superuser_connection: psycopg.Connection):
+def test_the_verifiers_pace(report: Report, superuser_connection: psycopg.Connection, tmp_path: Path):
     from tests.benchmarks.ledger_rows import fill
 
     fill(superuser_connection, EVENTS)
     began = time.monotonic()
     sealer.seal()
     sealing = time.monotonic() - began
-    files = DATA / "bench.jsonl", DATA / "bench.txt"
+    files = tmp_path / "export.jsonl", tmp_path / "checkpoints.txt"
     began = time.monotonic()
     with files[0].open("wb") as out:
         out.writelines(export.as_jsonl(export.select(Filter(), teams=None, from_index=0)))

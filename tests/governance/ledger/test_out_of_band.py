@@ -1,5 +1,7 @@
 """Changes made past the application are in the ledger, flagged, with what was there before and after."""
 
+import os
+
 import psycopg
 import pytest
 from django.db import connection
@@ -10,10 +12,10 @@ from accounts.models import User
 from config.out_of_band import GOVERNED
 from governance.ledger import sealer
 from governance.ledger.models import AuditEvent, Leaf
-from tests.conftest import SUPERUSER_URL, _postgres
+from tests.conftest import SUPERUSER_URL
 
 pytestmark = pytest.mark.django_db(transaction=True)
-OWNER, APPLICATION = _postgres.owner_url, _postgres.url
+OWNER, APPLICATION = os.environ["DATABASE_OWNER_URL"], os.environ["DATABASE_URL"]
 
 
 def flagged():
