@@ -43,6 +43,7 @@ class Action(StrEnum):
     KEY_FIRST_USED_FROM = "key.first_used_from"
     SESSION_REVOKED = "session.revoked"
     MFA_ENABLED = "mfa.enabled"
+    MFA_RENAMED = "mfa.renamed"
     MFA_DISABLED = "mfa.disabled"
     ACCESS_REFUSED = "access.refused"
     ASSET_CREATED = "asset.created"

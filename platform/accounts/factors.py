@@ -14,7 +14,7 @@ _NAMES = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": 
 
 @contextmanager
 def changes_told(by: Actor) -> Iterator[None]:
-    """Write an event for each second factor that comes or goes inside of this block. Called inside a transaction."""
+    """Write an event for each second factor that comes, goes or is renamed inside of this block. Called inside a transaction."""
     user = by.user
     before = _held(user.pk) if user else {}
     yield
@@ -22,9 +22,15 @@ def changes_told(by: Actor) -> Iterator[None]:
         return
     after = _held(user.pk)
     for pk in before.keys() ^ after.keys():
-        action, kind = (Action.MFA_ENABLED, after[pk]) if pk in after else (Action.MFA_DISABLED, before[pk])
+        action, (kind, _) = (Action.MFA_ENABLED, after[pk]) if pk in after else (Action.MFA_DISABLED, before[pk])
         record(action, by=by, target=user_target(user), after={"factor": _NAMES.get(kind, kind)})
+    for pk in before.keys() & after.keys():
+        if before[pk] != after[pk]:
+            names = ({"name": before[pk][1]}, {"name": after[pk][1]})
+            record(Action.MFA_RENAMED, by=by, target=user_target(user), before=names[0], after=names[1])
 
 
-def _held(user_id: int) -> dict[int, str]:
-    return dict(Authenticator.objects.filter(user_id=user_id).values_list("pk", "type"))
+def _held(user_id: int) -> dict[int, tuple[str, str]]:
+    """Kind and name of each second factor."""
+    rows = Authenticator.objects.filter(user_id=user_id).values_list("pk", "type", "data")
+    return {pk: (kind, str(data.get("name", ""))) for pk, kind, data in rows}

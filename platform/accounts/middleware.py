@@ -12,6 +12,7 @@ from accounts.access import Actor
 from accounts.networks import client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def address_of(request: HttpRequest) -> str:
@@ -47,7 +48,7 @@ def sign_in_whole(get_response: GetResponse) -> GetResponse:
     """allauth's pages know nothing of the ledger: what one of them changes and its event commit together."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.method == "POST" and request.path.startswith("/accounts/"):
+        if request.method not in _SAFE and request.path.startswith("/accounts/"):
             with transaction.atomic():
                 if not request.path.startswith("/accounts/2fa/"):
                     return get_response(request)
