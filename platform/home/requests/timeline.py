@@ -1,6 +1,6 @@
 """The life of a request in one list: what people said, what evidence came, what the policy and the clock did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,16 +77,19 @@ def timeline(
     request: ApprovalRequest, reviews: Sequence[Review], stale: Mapping[int, str], *, everything: bool = False
 ) -> tuple[list[Entry], int]:
     """Oldest first, and how many older ones are left out. stale: why a review no longer counts, by its id. Two queries."""
-    entries = [_said(review, stale.get(review.pk, "")) for review in reviews]
-    entries += _events(request)
+    events, answers = _events(request)
+    entries = [_said(review, stale.get(review.pk, ""), answers) for review in reviews]
+    entries += events
     entries += _evidence(request)
     entries.sort(key=lambda entry: entry.at)
     left_out = 0 if everything else max(0, len(entries) - MOST)
     return entries[left_out:], left_out
 
 
-def _said(review: Review, stale: str) -> Entry:
+def _said(review: Review, stale: str, answers: Collection[tuple[int | None, str]]) -> Entry:
     icon, tone, text = _VERDICTS[review.verdict]
+    if review.verdict == Review.Verdict.COMMENT and (review.reviewer_id, review.comment) in answers:
+        icon, tone, text = _WORDS["request.answered"]
     if review.on_behalf_of:
         text += f" on behalf of {review.on_behalf_of}"
     if stale:
@@ -94,21 +97,25 @@ def _said(review: Review, stale: str) -> Entry:
     return Entry(review.created_at, review.reviewer, icon, tone, text, review=review, stale=stale)
 
 
-def _events(request: ApprovalRequest) -> list[Entry]:
-    """What the ledger has about the request, and what became of its policy while it was open."""
+def _events(request: ApprovalRequest) -> tuple[list[Entry], set[tuple[int | None, str]]]:
+    """What the ledger has about the request, and what became of its policy while it was open; and the answers of the
+    requester, whose words stand among the comments already."""
     target = request_target(request)
     policy = Target("policy", request.policy_version.policy_id if request.policy_version else 0, "")
     events = list(events_about(target, policy) if request.policy_version else events_about(target))
     applied = {event.xid for event in events if event.action == "request.applied"}
     until = request.closed_at or timezone.now()
     told = []
+    answers = set()
     for event in events:
         if target.subject not in event.subjects:
             if event.action.startswith("policy.") and request.created_at <= event.at <= until:
                 told.append(_told(event))
+        elif event.action == "request.answered":
+            answers.add((event.actor_id, event.reason))
         elif event.action not in _SAID_BY_REVIEW and not (event.xid in applied and event.action in _SAID_BY_APPLYING):
             told.append(_told(event))
-    return told
+    return told, answers
 
 
 def _told(event: AuditEvent) -> Entry:

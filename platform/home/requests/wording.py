@@ -32,8 +32,10 @@ def headline(request: ApprovalRequest) -> str:
     if request.kind == Kind.ROLE:
         who = change.get("person") or change.get("email") or change.get("user") or request.asset_label
         role = change.get("role") or request.slot
-        where = change.get("on") or change.get("asset") or change.get("prefix") or request.team.name
-        return f"Give {who} the role {role} on {where}"
+        prefix = f"{request.team.name}/{change['prefix']}*" if change.get("prefix") else ""
+        where = str(change.get("on") or "").partition(":")[2] or prefix or request.team.name
+        at = f" at {change['stage']}" if change.get("stage") else ""
+        return f"Give {who} the role {role} on {where}{at}"
     if change.get("action") == "remove":
         return f"Take {request.slot} away from {request.asset_label}"
     return f"Change {request.slot} of {request.asset_label}"
@@ -75,23 +77,12 @@ def waits_for(request: ApprovalRequest, reviews: Iterable[Review]) -> str:
     decided = decisions_in_force(reviews)
     if asked := next((review for review in decided if review.verdict == Review.Verdict.CHANGES), None):
         return f"{request.requested_by} to answer {asked.reviewer}"
-    given = sum(review.verdict == Review.Verdict.APPROVE for review in decided)
-    who = _asked_for(request)
+    given = sum(review.verdict == Review.Verdict.APPROVE and review.stale_at is None for review in decided)
+    who = " or ".join(dict.fromkeys(party(text) for text in request.waits_for)) or "nobody: a check does not pass"
     return f"{who}, {given} approval{'s' if given > 1 else ''} so far" if given else who
 
 
-def _asked_for(request: ApprovalRequest) -> str:
-    """'a reviewer', '2 reviewers and 1 of legal', from the policy in force when the row was read."""
-    policy = request.policy_version.policy.current if request.policy_version else None
-    rules = _said(policy.reviews if policy else None)
-    steps = rules.get("steps") if isinstance(rules.get("steps"), list) else [rules] if rules else []
-    parts = []
-    for step in steps or []:
-        count, group = step.get("count", 1), step.get("group")
-        role = str(step.get("role") or "reviewer").replace("-", " ")
-        if group:
-            parts.append(f"{count} of {group}")
-        else:
-            parts.append(f"a {role}" if count == 1 else f"{count} {role}s")
-    joined = (" then " if rules.get("ordered") else " and ").join(parts)
-    return joined or "a reviewer"
+def party(text: str) -> str:
+    """'role:reviewer', 'group:legal' or 'escalated:role:admin' as a person would say it."""
+    what, _, slug = text.removeprefix("escalated:").partition(":")
+    return f"somebody of {slug}" if what == "group" else f"{'an' if slug[:1] in 'aeiou' else 'a'} {slug}"

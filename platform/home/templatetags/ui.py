@@ -55,6 +55,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "glass_broken": ("Glass broken", "bad", "alert-triangle"),
     "confirmed": ("Confirmed", "good", "circle-check"),
     "rolled_back": ("Rolled back", "quiet", "arrow-back-up"),
+    "planned": ("Planned", "info", "clock"),
+    "over": ("Over", "quiet", "circle-minus"),
     "lapsed": ("Lapsed", "warn", "hourglass"),
     "added": ("Added", "good", "plus"),
     "removed": ("Removed", "bad", "minus"),
