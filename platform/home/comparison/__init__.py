@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from governance.models import ApprovalRequest
+from governance.models import ApprovalRequest, Evidence
 from home.comparison import content
 from home.comparison.changes import Change, describe
 from home.comparison.content import ConfigChange, TextChange, ValueChange
-from home.comparison.metrics import MetricRow, compare_metrics
+from home.comparison.metrics import MetricRow, compare_metrics, figures_of, latest_figures
 from prompts.models import PromptVersion
 from registry.comparison import FileChange
 from registry.models import Version
@@ -51,11 +51,19 @@ class Comparison:
         return not any(found) and self.change is None
 
 
-def compare(request: ApprovalRequest, limits: Iterable[tuple[str, str, float]] = ()) -> Comparison:
-    """Read for one page. limits: the policy's numbers, drawn beside the metrics: (metric, dataset or '', number)."""
+def compare(
+    request: ApprovalRequest,
+    limits: Iterable[tuple[str, str, float]] = (),
+    then: Sequence[Evidence] | None = None,
+) -> Comparison:
+    """Read for one page. limits: the policy's numbers, drawn beside the metrics: (metric, dataset or '', number). `then`: of a
+    renewal the evidence that its approval was given on, which stands beside what there is now."""
     if request.version_id is None:
         return Comparison(change=describe(request))
-    metrics = compare_metrics(request.team_id, request.digest, request.previous_digest, limits)
+    after, before = latest_figures(request.team_id, request.digest, "" if then is not None else request.previous_digest)
+    if then is not None:
+        before = figures_of(row for row in then if row.kind == Evidence.Kind.EVALUATION)
+    metrics = compare_metrics(after, before, limits)
     if request.kind == ApprovalRequest.Kind.PROMPT:
         return _prompt(request, metrics)
     return _version(request, metrics)

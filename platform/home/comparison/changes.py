@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+
 from governance import rules
 from governance.models import ApprovalRequest
 from home.comparison.content import MOST_ROWS, ValueChange, value_changes
@@ -26,15 +28,16 @@ class Change:
 
 
 def describe(request: ApprovalRequest) -> Change:
-    """The change that a request of kind deployment, policy or role asks for."""
+    """The change that a request of kind deployment, policy or role asks for, or the emptying of an alias."""
     before, after = _mapping(request.previous), _mapping(request.change)
+    removing = after.get("action") == "remove"
     if request.kind == ApprovalRequest.Kind.POLICY:
-        removing = after.get("action") == "remove"
         return Change(policy_sentences(before), [] if removing else policy_sentences(after))
+    if request.kind == ApprovalRequest.Kind.ROLE:
+        held = role_sentences(before, request.team.name)
+        return Change(held, [*held, role_sentence(after, request.team.name)])
     shown_before = {key: value for key, value in before.items() if key not in _INTERNAL}
-    shown_after = {key: value for key, value in after.items() if key not in _INTERNAL}
-    if after.get("action") == "remove":
-        shown_after = {}
+    shown_after = {} if removing else {key: value for key, value in after.items() if key not in _INTERNAL}
     return Change(rows=value_changes(shown_before, shown_after)[:MOST_ROWS])
 
 
@@ -43,11 +46,40 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def policy_sentences(policy: Mapping[str, Any]) -> list[str]:
-    """A policy's rules as sentences; [] for none. Rules that are no longer understood are shown as they are."""
+    """A policy's rules as sentences; [] for none. Rules that are no longer understood say so."""
     if not policy:
         return []
+    stage = f" to {policy['stage']}" if policy.get("stage") else ""
+    scope = f"For each {policy.get('kind', 'asset')} named {policy.get('pattern') or '*'}{stage}"
     try:
-        parsed = rules.parse(policy.get("checks", []), policy.get("reviews", {}))
+        parsed = rules.parse(policy.get("checks", []), policy.get("reviews", {}), policy.get("terms"))
     except rules.InvalidRules as problem:
-        return [f"These rules are not understood any more: {problem.detail}"]
-    return [*(check.title for check in parsed.checks), parsed.reviews.title]
+        return [scope, f"These rules are not understood any more: {problem.detail}"]
+    return [scope, *(check.title for check in parsed.checks), parsed.reviews.title, *parsed.terms.sentences]
+
+
+def role_sentences(previous: Mapping[str, Any], team: str) -> list[str]:
+    """What somebody holds now, from lines as home.approvals.roles writes them: role/model/key/prefix/kind/stage."""
+    found = []
+    for line in previous.get("grants", []):
+        role, model, _, prefix, kind, stage = [*str(line).split("/"), "", "", "", "", "", ""][:6]
+        where = (
+            f"{kind or 'name'}s that begin with {team}/{prefix}"
+            if prefix
+            else team
+            if model == "team"
+            else f"one {model}"
+        )
+        found.append(f"{role} on {where}{f' at {stage}' if stage else ''}")
+    return found
+
+
+def role_sentence(change: Mapping[str, Any], team: str) -> str:
+    """What would be given: 'reviewer on acme at production until 3 Mar 2027'."""
+    on, prefix = str(change.get("on") or ""), change.get("prefix")
+    where = on.replace(":", " ", 1) or (
+        f"{change.get('kind') or 'name'}s that begin with {team}/{prefix}" if prefix else team
+    )
+    until = parse_datetime(str(change.get("expires_at") or ""))
+    stage = f" at {change['stage']}" if change.get("stage") else ""
+    return f"{change.get('role')} on {where}{stage}{f' until {until:%-d %b %Y, %H:%M} UTC' if until else ''}"

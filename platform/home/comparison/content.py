@@ -62,7 +62,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def value_changes(before: Any, after: Any) -> list[ValueChange]:
     """Two JSON values, key by key; what is the same is left out."""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = (dict(_leaves(value)) if value else {} for value in (before, after))
     changes = []
     for path in dict.fromkeys([*new, *old]):
         was, is_now = old.get(path, _MISSING), new.get(path, _MISSING)

@@ -132,38 +132,41 @@ def _draw(after: dict[str, Any], before: dict[str, Any] | None, limits: Sequence
     return Drawing(whisker(after), whisker(before) if before else None, [at(limit) for limit in limits])
 
 
-def compare_metrics(
-    team_id: int, digest: str, previous_digest: str, limits: Iterable[tuple[str, str, float]] = ()
-) -> list[MetricRow]:
-    """Newest figures per dataset and metric of both digests, in one query. limits: (metric, dataset or '', number)."""
-    found = latest_figures(team_id, [digest, previous_digest] if previous_digest else [digest])
+Figures = tuple[dict[str, Any], str, int | None]  # the numbers, where they are looked at, the dataset's version
+Found = dict[tuple[str, str], Figures]  # by dataset and metric
+
+
+def compare_metrics(after: Found, before: Found, limits: Iterable[tuple[str, str, float]] = ()) -> list[MetricRow]:
+    """The candidate's figures beside those of what is there. limits: the policy's, as (metric, dataset or '', number)."""
     wanted = list(limits)
     rows = []
-    for (dataset, metric), (figures, link, version) in found[digest].items():
-        before = found.get(previous_digest, {}).get((dataset, metric))
+    for (dataset, metric), (figures, link, version) in after.items():
+        there = before.get((dataset, metric))
         rows.append(
             MetricRow(
-                metric, dataset, figures, before[0] if before else None, link,
-                before_link=before[1] if before else "", dataset_version=version,
-                before_dataset_version=before[2] if before else None,
+                metric, dataset, figures, there[0] if there else None, link,
+                before_link=there[1] if there else "", dataset_version=version,
+                before_dataset_version=there[2] if there else None,
                 limits=sorted({number for name, on, number in wanted if name == metric and on in ("", dataset)}),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (row.dataset, ORDER.get(row.name, 99), row.name))
 
 
-Figures = tuple[dict[str, Any], str, int | None]  # the numbers, where they are looked at, the dataset's version
+def latest_figures(team_id: int, *digests: str) -> list[Found]:
+    """For each digest ('' has none) the newest figures, in one query."""
+    wanted = [digest for digest in digests if digest]
+    rows = Evidence.objects.filter(team_id=team_id, subject_digest__in=wanted, kind=Evidence.Kind.EVALUATION)
+    found = list(rows.order_by("-id")[: _MOST_EVIDENCE * len(wanted)])
+    return [figures_of(row for row in found if row.subject_digest == digest) for digest in digests]
 
 
-def latest_figures(team_id: int, digests: Sequence[str]) -> dict[str, dict[tuple[str, str], Figures]]:
-    """For each digest the newest figures by (dataset, metric)."""
-    found: dict[str, dict[tuple[str, str], Figures]] = {digest: {} for digest in digests}
-    rows = Evidence.objects.filter(team_id=team_id, subject_digest__in=digests, kind=Evidence.Kind.EVALUATION)
-    for evidence in rows.order_by("-id")[: _MOST_EVIDENCE * len(digests)]:
+def figures_of(rows: Iterable[Evidence]) -> Found:
+    """The figures of evaluations, newest first: what came first stands."""
+    found: Found = {}
+    for evidence in rows:
         dataset = evidence.payload.get("dataset", {})
         for metric, figures in evidence.payload.get("metrics", {}).items():
             if isinstance(figures.get("value"), int | float):
-                found[evidence.subject_digest].setdefault(
-                    (dataset.get("label", ""), metric), (figures, evidence.link, dataset.get("version"))
-                )
+                found.setdefault((dataset.get("label", ""), metric), (figures, evidence.link, dataset.get("version")))
     return found

@@ -125,14 +125,16 @@ def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) ->
     entries, left_out = timeline(request, reviews, stale, everything=everything)
     standing_in = list(approvals.delegations_to(actor).filter(team_id=request.team_id))
     allowed = may(actor, request, asset, reviews, standing_in)
+    pairs = renewal_evidence(request) if request.renews_id else None
+    then = [pair.old for pair in pairs if pair.old] if pairs is not None else None
     return Detail(
         approval=request,
         headline=headline(request),
         asset=asset if hasattr(asset, "get_absolute_url") else None,
         judged=judged,
         seal=actions.seal(request, judged),
-        comparison=compare(request, limits(judged)),
-        pairs=renewal_evidence(request) if request.renews_id else [],
+        comparison=compare(request, limits(judged), then),
+        pairs=pairs or [],
         entries=entries,
         left_out=left_out,
         decisions=decisions_in_force(reviews),
@@ -146,9 +148,15 @@ def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) ->
         blocked=not judged.checks_pass and request.apply_after_evaluation is None,
         passed=sum(line.state == policies.PASSED for line in judged.lines),
         first_open=next((line for line in judged.lines if line.state != policies.PASSED), None),
-        before_label=f"version {request.previous_number}, there now" if request.previous_number else "nothing",
+        before_label=_before_label(request),
         after_label=f"version {request.version_number}",
     )
+
+
+def _before_label(request: ApprovalRequest) -> str:
+    if not request.previous_number:
+        return "nothing"
+    return f"version {request.previous_number}, {'before' if request.closed_at else 'there now'}"
 
 
 def _mentionable(request: ApprovalRequest, actor: Actor) -> list[User]:

@@ -25,6 +25,13 @@ class UtcField(forms.DateTimeField):
         return moment.replace(tzinfo=UTC) if moment is not None else None
 
 
+class WhenField(forms.ChoiceField):
+    """At once where nothing is said."""
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value or "now")
+
+
 class MoveForm(forms.Form):
     """A version of an asset, and the alias or label it should take."""
 
@@ -53,9 +60,8 @@ class RequestForm(MoveForm):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="What the reviewer should know.",
     )
-    when = forms.ChoiceField(
+    when = WhenField(
         label="Once approved, apply it",
-        required=False,
         widget=forms.RadioSelect,
         choices=[
             ("now", "at once"),

@@ -28,7 +28,7 @@ def headline(request: ApprovalRequest) -> str:
         verb = {"create": "Add a policy", "remove": "Remove the policy"}.get(
             str(change.get("action", "")), "Change the policy"
         )
-        return f"{verb}: {request.asset_label}"
+        return f"{verb} for {_scope(change or previous, request)}"
     if request.kind == Kind.ROLE:
         who = change.get("person") or change.get("email") or change.get("user") or request.asset_label
         role = change.get("role") or request.slot
@@ -41,11 +41,27 @@ def headline(request: ApprovalRequest) -> str:
     return f"Change {request.slot} of {request.asset_label}"
 
 
+def _scope(change: Mapping[str, Any], request: ApprovalRequest) -> str:
+    """'models named claims-* to production'."""
+    kind, pattern, stage = (str(change.get(name) or "") for name in ("kind", "pattern", "stage"))
+    if not kind:
+        return request.asset_label
+    named = f" named {pattern}" if pattern and pattern != "*" else ""
+    return f"{'policies' if kind == 'policy' else f'{kind}s'}{named}{f' to {stage}' if stage else ''}"
+
+
 def movement(request: ApprovalRequest) -> str:
     """The same for a table's cell, beside the asset's name: 'v1 → v2', 'removed', 'rules'."""
     if request.version_number is None:
-        action = str(_said(request.change).get("action", "")).replace("_", " ")
+        change = _said(request.change)
+        action = str(change.get("action", "")).replace("_", " ")
+        if request.kind == Kind.ROLE:
+            return f"to {change.get('person') or request.slot}"
+        if request.kind == Kind.POLICY:
+            return f"{action}: {_scope(change, request)}"
         return action or request.slot
+    if request.renews_id:
+        return f"v{request.version_number}"
     before = f"v{request.previous_number} → " if request.previous_number else ""
     return f"{before}v{request.version_number}"
 

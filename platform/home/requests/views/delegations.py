@@ -29,7 +29,7 @@ def delegation_list(request: HttpRequest) -> HttpResponse:
     form = None
     if team is not None and may:
         people = members(team).filter(is_active=True, kind=User.Kind.PERSON).exclude(pk=by.id).order_by("name", "email")
-        form = DelegationForm(request.POST or None, people=people)
+        form = DelegationForm(request.POST or None, people=people, initial={"starts_at": clock.now()})
         if request.method == "POST" and form.is_valid():
             try:
                 made = actions.delegate(team=team, by=by, **form.cleaned_data)
