@@ -42,7 +42,9 @@ def read(actor: Actor, *, kind: str, asset: str, version: str, alias: str) -> Ch
     try:
         if asset.count("/") == 1:
             is_prompt = kind == "prompt"
-            found = prompts.reads.get_prompt(actor, asset) if is_prompt else registry.reads.get_asset(actor, kind, asset)
+            found = (
+                prompts.reads.get_prompt(actor, asset) if is_prompt else registry.reads.get_asset(actor, kind, asset)
+            )
     except Problem:
         found = None
     if found is None:
@@ -63,7 +65,9 @@ def read(actor: Actor, *, kind: str, asset: str, version: str, alias: str) -> Ch
 
 
 def _assets(actor: Actor, kind: str) -> list[str]:
-    rows: Any = Prompt.objects.visible_to(actor) if kind == "prompt" else Asset.objects.visible_to(actor).filter(kind=kind)
+    rows: Any = (
+        Prompt.objects.visible_to(actor) if kind == "prompt" else Asset.objects.visible_to(actor).filter(kind=kind)
+    )
     names = rows.order_by("-updated_at", "-id").values_list("team__name", "name")[:_MOST_ASSETS]
     return [f"{team}/{name}" for team, name in names]
 

@@ -44,7 +44,9 @@ class May:
         return self.answer or self.withdraw or self.renew
 
 
-def may(actor: Actor, request: ApprovalRequest, asset: Any, reviews: list[Review], standing_in: list[Delegation]) -> May:
+def may(
+    actor: Actor, request: ApprovalRequest, asset: Any, reviews: list[Review], standing_in: list[Delegation]
+) -> May:
     """`asset` is what the request is about, `reviews` are all of it, `standing_in` the delegations to this person in its team."""
     pending = request.afterwards == Afterwards.PENDING
     decides, why_not, others = False, "", []

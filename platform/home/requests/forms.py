@@ -18,7 +18,9 @@ class UtcField(forms.DateTimeField):
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.DateTimeInput(attrs=dict(_TIME), format="%Y-%m-%dT%H:%M")
-        super().__init__(widget=widget, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"], **kwargs)
+        super().__init__(
+            widget=widget, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"], **kwargs
+        )
 
     def clean(self, value: Any) -> Any:
         moment = super().clean(value)
@@ -36,8 +38,12 @@ class MoveForm(forms.Form):
     """A version of an asset, and the alias or label it should take."""
 
     kind = forms.ChoiceField(choices=KINDS)
-    asset = forms.CharField(max_length=200, help_text="team/name", widget=forms.TextInput(attrs={"list": "assets", "autocomplete": "off"}))
-    version = forms.IntegerField(min_value=1, widget=forms.NumberInput(attrs={"list": "versions", "autocomplete": "off"}))
+    asset = forms.CharField(
+        max_length=200, help_text="team/name", widget=forms.TextInput(attrs={"list": "assets", "autocomplete": "off"})
+    )
+    version = forms.IntegerField(
+        min_value=1, widget=forms.NumberInput(attrs={"list": "versions", "autocomplete": "off"})
+    )
     alias = forms.CharField(
         max_length=96,
         label="To",
@@ -45,7 +51,6 @@ class MoveForm(forms.Form):
         help_text="The protected alias or label to move.",
         widget=forms.TextInput(attrs={"list": "slots", "autocomplete": "off"}),
     )
-
 
     def move_fields(self) -> list[forms.BoundField]:
         return [self[name] for name in ("kind", "asset", "version", "alias")]
@@ -162,10 +167,10 @@ class DelegationForm(forms.Form):
     to = forms.ModelChoiceField(User.objects.none(), label="Who reviews for you", empty_label="Choose a person")
     starts_at = UtcField(label="From, in UTC")
     ends_at = UtcField(label="Until, in UTC")
-    reason = forms.CharField(required=False, max_length=300, help_text="Such as ‘on holiday’; it stands beside the reviews.")
+    reason = forms.CharField(
+        required=False, max_length=300, help_text="Such as ‘on holiday’; it stands beside the reviews."
+    )
 
     def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["to"].queryset = people  # type: ignore[attr-defined]
-
-

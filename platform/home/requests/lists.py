@@ -75,9 +75,7 @@ class Page:
 
 def page(actor: Actor, tab: str, asked: QueryDict, teams: list[Any]) -> Page:
     """One page of a tab: escalated first, then newest first."""
-    rows = (
-        approvals.inbox(actor) if tab == "inbox" else approvals.visible_requests(actor).filter(_scope(tab, actor))
-    )
+    rows = approvals.inbox(actor) if tab == "inbox" else approvals.visible_requests(actor).filter(_scope(tab, actor))
     filters = _filters(asked, teams, with_state=tab in ("closed", "mine"))
     rows = _narrow(rows, {entry["name"]: entry["value"] for entry in filters})
     reviews = Prefetch(

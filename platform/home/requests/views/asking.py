@@ -77,7 +77,9 @@ def request_glass(request: HttpRequest) -> HttpResponse:
             except Problem as problem:
                 add_problem(form, problem)
             else:
-                messages.warning(request, "Applied without a review. Reviewers have been asked to look at it afterwards.")
+                messages.warning(
+                    request, "Applied without a review. Reviewers have been asked to look at it afterwards."
+                )
                 return redirect("request-detail", request_id=made.pk)
     else:
         form = GlassForm(initial=_prefilled(request, GlassForm))

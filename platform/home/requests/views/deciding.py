@@ -48,8 +48,8 @@ def request_people(request: HttpRequest, request_id: int) -> HttpResponse:
         "address": f"/requests/{found.pk}",
         "waiting": candidates(found, policies.evaluate(found)) if quorum.is_live(found) else [],
     }
-    part = "people" if request.headers.get("HX-Request") else "people_page"
-    return render(request, f"home/requests/{part}.html", context)
+    template = "home/requests/people.html" if request.headers.get("HX-Request") else "home/requests/people_page.html"
+    return render(request, template, context)
 
 
 def _refused(request: HttpRequest, request_id: int, form: Form, problem: Problem) -> HttpResponse:

@@ -38,7 +38,9 @@ def delegation_list(request: HttpRequest) -> HttpResponse:
                     raise
                 add_problem(form, problem)
             else:
-                messages.success(request, f"{made.delegate} reviews for you from {made.starts_at:%-d %b, %H:%M} UTC on.")
+                messages.success(
+                    request, f"{made.delegate} reviews for you from {made.starts_at:%-d %b, %H:%M} UTC on."
+                )
                 return redirect("delegation-list")
     elif request.method == "POST":
         raise Http404
@@ -69,7 +71,9 @@ def state_of(row: Delegation) -> str:
 def delegation_end(request: HttpRequest, delegation_id: int) -> HttpResponse:
     by = actor_of(request)
     row = Delegation.objects.filter(pk=delegation_id).select_related("team").first()
-    if row is None or (by.id not in (row.delegator_id, row.delegate_id) and not can(by, Permission.TEAM_MANAGE, row.team)):
+    if row is None or (
+        by.id not in (row.delegator_id, row.delegate_id) and not can(by, Permission.TEAM_MANAGE, row.team)
+    ):
         raise Http404
     actions.end_delegation(delegation=row, by=by)
     messages.success(request, "Ended.")
