@@ -170,9 +170,9 @@ def test_a_configuration_that_is_no_json_is_shown_as_a_changed_file_only(story):
         team=story.cast.team, kind="model", name="dates", task="text-generation", by=story.by
     )
     config = b'{"model_type": "llama"}'
-    first, second = (model_version(asset, story.by, config, tokenizer_config=text) for text in (b"{}", b"{no json"))
+    first, second = (model_version(asset, story.by, config, training_config=text) for text in (b"{}", b"{no json"))
     assert compare(request_between(story, first, second)).configuration == []
-    assert [change.path for change in compare(request_between(story, first, second)).files] == ["tokenizer_config.json"]
+    assert [change.path for change in compare(request_between(story, first, second)).files] == ["training_config.json"]
 
 
 @pytest.mark.django_db
