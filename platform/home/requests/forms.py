@@ -94,7 +94,7 @@ class RequestForm(MoveForm):
         ):
             if chosen != choice:
                 given[field] = None
-                self._errors.pop(field, None)  # type: ignore[union-attr]
+                self.errors.pop(field, None)
             elif given.get(field) is None and field not in self.errors:
                 self.add_error(field, missing)
         return given

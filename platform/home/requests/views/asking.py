@@ -38,7 +38,7 @@ def may_break_glass(by: Actor) -> bool:
 
 
 def _prefilled(request: HttpRequest, form: type[MoveForm]) -> dict[str, str]:
-    return {"kind": "model"} | {key: value for key, value in request.GET.items() if key in form.base_fields}
+    return {"kind": "model"} | {key: str(value) for key, value in request.GET.items() if key in form.base_fields}
 
 
 @login_required

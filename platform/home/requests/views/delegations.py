@@ -28,7 +28,7 @@ def delegation_list(request: HttpRequest) -> HttpResponse:
     may = team is not None and can(by, Permission.DELEGATION_CREATE, team)
     form = None
     if team is not None and may:
-        people = members(team).filter(is_active=True, kind=User.Kind.PERSON).exclude(pk=by.id).order_by("name", "email")
+        people = members(team).filter(is_active=True, kind=User.Kind.PERSON).exclude(pk=by.id or 0).order_by("name", "email")
         form = DelegationForm(request.POST or None, people=people, initial={"starts_at": clock.now()})
         if request.method == "POST" and form.is_valid():
             try:
