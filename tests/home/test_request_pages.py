@@ -419,7 +419,7 @@ def test_requests_for_a_role_are_shown_as_who_gets_what(story, client_of):
 def delegation(story, **fields):
     now = timezone.now()
     form = {
-        "to": create_or_get(story).pk, "starts_at": f"{now - timedelta(minutes=5):%Y-%m-%dT%H:%M}",
+        "to": create_or_get(story).email, "starts_at": f"{now - timedelta(minutes=5):%Y-%m-%dT%H:%M}",
         "ends_at": f"{now + timedelta(days=5):%Y-%m-%dT%H:%M}", "reason": "on holiday", **fields,
     }  # fmt: skip
     return form
@@ -477,7 +477,7 @@ def test_a_delegation_that_makes_no_sense_says_why_at_the_field(story, client_of
 def test_a_circle_is_refused_on_the_page(story, client_of):
     erin = create_or_get(story)
     client_of(story.cast.bob).post("/settings/delegations/", delegation(story))
-    back = client_of(erin).post("/settings/delegations/", delegation(story, to=story.cast.bob.pk))
+    back = client_of(erin).post("/settings/delegations/", delegation(story, to=story.cast.bob.email))
     assert back.status_code == 422
     assert "circle" in back.content.decode()
 
@@ -494,4 +494,4 @@ def test_who_gave_it_or_received_it_ends_it_and_nobody_else(story, client_of):
 
 def test_who_reviews_nothing_has_nothing_to_hand_over(story, client_of):
     assert "nothing to hand over" in text_of(client_of(story.cast.alice), "/settings/delegations/")
-    assert client_of(story.cast.alice).post("/settings/delegations/", delegation(story)).status_code == 404
+    assert client_of(story.cast.alice).post("/settings/delegations/", delegation(story)).status_code == 403

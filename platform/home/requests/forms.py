@@ -1,9 +1,10 @@
 """Forms of the request pages. What is right in itself is said here; what needs the rows is said by the actions."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils.dateparse import parse_datetime
 
 from accounts.models import User
 from governance.stages import ALWAYS_PROTECTED
@@ -17,14 +18,17 @@ class UtcField(forms.DateTimeField):
     """A time that is written in UTC, whatever the browser's zone is; the label says so."""
 
     def __init__(self, **kwargs: Any) -> None:
-        widget = forms.DateTimeInput(attrs=dict(_TIME), format="%Y-%m-%dT%H:%M")
-        super().__init__(
-            widget=widget, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"], **kwargs
-        )
+        super().__init__(widget=forms.DateTimeInput(attrs=dict(_TIME), format="%Y-%m-%dT%H:%M"), **kwargs)
 
-    def clean(self, value: Any) -> Any:
-        moment = super().clean(value)
-        return moment.replace(tzinfo=UTC) if moment is not None else None
+    def to_python(self, value: Any) -> datetime | None:
+        """What a browser sends has no zone, and is taken for UTC; a time with its zone is taken as it is."""
+        try:
+            moment = parse_datetime(str(value).strip()) if value else None
+        except ValueError:
+            moment = None
+        if value and moment is None:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 class WhenField(forms.ChoiceField):
@@ -164,7 +168,9 @@ class AnswerForm(forms.Form):
 class DelegationForm(forms.Form):
     """Who reviews for me, from when to when."""
 
-    to = forms.ModelChoiceField(User.objects.none(), label="Who reviews for you", empty_label="Choose a person")
+    to = forms.ModelChoiceField(
+        User.objects.none(), to_field_name="email", label="Who reviews for you", empty_label="Choose a person"
+    )
     starts_at = UtcField(label="From, in UTC")
     ends_at = UtcField(label="Until, in UTC")
     reason = forms.CharField(

@@ -70,7 +70,42 @@ REQUESTS: Table = {
         "GET": sees(ASSET),
         "POST": sees(ASSET, quiet="it shows the page, as for a review that was refused"),
     },
-    "request-review": {"POST": may(P.REQUEST_REVIEW, {"verdict": "approve"}, refused=409)},
+    "request-review": {"POST": may(P.REQUEST_REVIEW, {"verdict": "approve"})},
+    "request-people": {"GET": sees(ASSET)},
+    "request-choices": {"GET": account()},
+    "request-glass": {
+        "GET": anywhere(P.GLASS_BREAK),
+        "POST": anywhere(
+            P.GLASS_BREAK,
+            {**_ASK, "reason": "the site is down and losing orders", "typed": "{team}/m"},
+            foreign=422,
+        ),
+    },
+    "request-answer": {
+        "POST": may(
+            P.REQUEST_CREATE,
+            {"reason": "new"},
+            values={"request_id": "{unsure}"},
+            never=_NOT_MINE,
+            happy="own:contributor",
+        ),
+    },
+    "request-settle": {
+        "POST": may(P.REQUEST_REVIEW, {"verdict": "confirm", "comment": "new"}, values={"request_id": "{glass}"}),
+    },
+    "request-renew": {"POST": may(P.REQUEST_CREATE, values={"request_id": "{applied}"})},
+    "delegation-list": {
+        "GET": account(),
+        "POST": current(
+            P.DELEGATION_CREATE,
+            {"to": "contributor@sesame.test", "starts_at": "{soon}", "ends_at": "{later}"},
+            foreign=422,
+            never=("root",),
+        ),
+    },
+    "delegation-end": {
+        "POST": Rule("mine", also=("own:reviewer", "own:viewer", "own:admin", "root"), happy="own:reviewer"),
+    },
     "request-withdraw": {
         "POST": may(P.REQUEST_CREATE, never=("own:admin", "own:deployer", "root"), happy="own:contributor"),
     },

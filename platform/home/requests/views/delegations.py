@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts.access import can
+from accounts.access import can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import Problem
@@ -25,10 +25,16 @@ _MOST = 50
 def delegation_list(request: HttpRequest) -> HttpResponse:
     """Mine, those handed to me, what was decided on my behalf, and a form for a new one in the current team."""
     by, team = actor_of(request), current_team(request)
+    if request.method == "POST":
+        if team is None:
+            raise Http404
+        require(by, Permission.DELEGATION_CREATE, team)
     may = team is not None and can(by, Permission.DELEGATION_CREATE, team)
     form = None
     if team is not None and may:
-        people = members(team).filter(is_active=True, kind=User.Kind.PERSON).exclude(pk=by.id or 0).order_by("name", "email")
+        people = (
+            members(team).filter(is_active=True, kind=User.Kind.PERSON).exclude(pk=by.id or 0).order_by("name", "email")
+        )
         form = DelegationForm(request.POST or None, people=people, initial={"starts_at": clock.now()})
         if request.method == "POST" and form.is_valid():
             try:
@@ -42,8 +48,6 @@ def delegation_list(request: HttpRequest) -> HttpResponse:
                     request, f"{made.delegate} reviews for you from {made.starts_at:%-d %b, %H:%M} UTC on."
                 )
                 return redirect("delegation-list")
-    elif request.method == "POST":
-        raise Http404
     rows = Delegation.objects.select_related("team", "delegator", "delegate")
     context = {
         "team": team,
