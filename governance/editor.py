@@ -71,7 +71,7 @@ class Editor:
         }
 
     @property
-    def scope(self) -> dict[str, str]:
+    def scope(self) -> dict[str, Any]:
         return {"kind": self.kind, "pattern": self.pattern, "stage": "" if self.kind in STAGELESS else self.stage}
 
     @property

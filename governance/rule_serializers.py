@@ -186,7 +186,7 @@ class DryLineSerializer(serializers.Serializer[object]):
 
 class OutcomeSerializer(serializers.Serializer[Outcome]):
     request = serializers.IntegerField(source="request.pk")
-    label = serializers.CharField(source="request")
+    what = serializers.CharField(source="request", help_text="What was asked for, in words.")
     state = serializers.CharField(source="request.state")
     closed_at = serializers.DateTimeField(source="request.closed_at", allow_null=True)
     was_let_through = serializers.BooleanField()

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.access import Actor
 from accounts.models import Team
+from governance import clock
 from governance.digests import digest_of
 from governance.ledger.actions import Action, Target, record
 from governance.models import Evidence
@@ -24,7 +25,14 @@ def deposit_evidence(
     """Keep a statement about exactly these bytes; whoever decides later is shown it. Called in the depositor's transaction."""
     digest = digest_of({"kind": kind, "subject": subject_digest, "payload": payload})
     evidence = Evidence.objects.create(
-        team=team, kind=kind, subject_digest=subject_digest, label=label, payload=payload, link=link, digest=digest
+        team=team,
+        kind=kind,
+        subject_digest=subject_digest,
+        label=label,
+        payload=payload,
+        link=link,
+        digest=digest,
+        created_at=clock.now(),  # policies ask what there was at a moment: one clock for all
     )
     record(
         Action.EVIDENCE_DEPOSITED,

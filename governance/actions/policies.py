@@ -6,13 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid
 from accounts.models import CustomRole, Team
 from accounts.roles import Permission, Role
-from governance import gate
+from governance import clock, gate
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest, Policy, PolicyVersion
 from governance.policies.people import check_people
@@ -143,7 +142,9 @@ def create_policy(
     _require_approved(found, "create", None, request)
     try:
         with transaction.atomic():
-            policy = Policy.objects.create(team=team, kind=found.kind, pattern=found.pattern, stage=found.stage)
+            policy = Policy.objects.create(
+                team=team, kind=found.kind, pattern=found.pattern, stage=found.stage, created_at=clock.now()
+            )
     except IntegrityError:
         raise Conflict(
             "There is a policy for this kind, pattern and stage already: change that one.",
@@ -205,7 +206,7 @@ def remove_policy(*, policy: Policy, by: Actor, request: ApprovalRequest | None 
     policy = _lock(policy)
     old = _current(policy)
     _require_approved(Draft(policy.team, policy.kind, policy.pattern, policy.stage, old), "remove", policy, request)
-    policy.removed_at = timezone.now()
+    policy.removed_at = clock.now()
     policy.save(update_fields=["removed_at"])
     assert policy.current is not None
     record(
@@ -226,9 +227,9 @@ def apply_change(request: ApprovalRequest, by: Actor) -> None:
     change = request.change
     if request.kind != "policy" or not isinstance(change, Mapping):
         raise Conflict("This request is not about a policy.", link=f"/requests/{request.pk}")
-    rules = {name: change.get(name) for name in ("checks", "reviews", "terms")}
+    rules: dict[str, Any] = {name: change.get(name) for name in ("checks", "reviews", "terms")}
     if change["action"] == "create":
-        scope = {name: change[name] for name in ("kind", "pattern", "stage")}
+        scope: dict[str, Any] = {name: change[name] for name in ("kind", "pattern", "stage")}
         create_policy(team=request.team, **scope, **rules, by=by, request=request)
         return
     policy = Policy.objects.select_related("team").filter(team=request.team, pk=change["policy"]).first()
@@ -266,6 +267,7 @@ def _add_version(policy: Policy, rules: Rules, by: Actor) -> PolicyVersion:
         policy=policy,
         number=(policy.current.number if policy.current else 0) + 1,
         created_by=by.user,
+        created_at=clock.now(),
         **rules.as_json(),
     )
     policy.current = version

@@ -4,7 +4,7 @@ from governance.policies.dryrun import DryRun, Outcome, dry_run
 from governance.policies.evaluation import evaluate
 from governance.policies.matching import is_protected, policy_for
 from governance.policies.people import check_people
-from governance.policies.results import FAILED, PASSED, WAITING, CheckResult, Verdict
+from governance.policies.results import FAILED, PASSED, WAITING, CheckResult, StepResult, Verdict
 
 __all__ = [
     "FAILED",
@@ -13,6 +13,7 @@ __all__ = [
     "CheckResult",
     "DryRun",
     "Outcome",
+    "StepResult",
     "Verdict",
     "check_people",
     "dry_run",
