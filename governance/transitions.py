@@ -41,3 +41,15 @@ def advance(request: ApprovalRequest, to: ApprovalRequest.State) -> None:
     request.state = to
     request.closed_at = None if to in (State.OPEN, State.APPROVED) else clock.now()
     request.save(update_fields=["state", "closed_at"])
+
+
+def diagram() -> str:
+    """The table as a Mermaid diagram: what docs/approvals.md shows."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> open: somebody asks"]
+    lines += [
+        f"    {now.value} --> {then.value}: {act.replace(':', ',')}"
+        for now, ways in TRANSITIONS.items()
+        for then, act in ways.items()
+    ]
+    lines += [f"    {now.value} --> [*]" for now, ways in TRANSITIONS.items() if not ways]
+    return "\n".join([*lines, "```"])

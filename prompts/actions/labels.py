@@ -75,7 +75,7 @@ def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
 def _approved(request: ApprovalRequest, version_id: int | None, digest: str) -> PromptVersion:
     version = (
         PromptVersion.objects.select_related("prompt__team")
-        .filter(pk=version_id, prompt_id=request.asset_id, digest=digest)
+        .filter(pk=version_id or 0, prompt_id=request.asset_id, digest=digest)
         .first()
     )
     if version is None or request.kind != KIND:

@@ -76,7 +76,7 @@ def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
 def _approved(request: ApprovalRequest, version_id: int | None, digest: str) -> Version:
     version = (
         Version.objects.select_related("asset__team")
-        .filter(pk=version_id, asset_id=request.asset_id, asset__kind=request.kind, digest=digest)
+        .filter(pk=version_id or 0, asset_id=request.asset_id, asset__kind=request.kind, digest=digest)
         .first()
     )
     if version is None:

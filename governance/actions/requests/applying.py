@@ -60,7 +60,7 @@ def _supersede_rivals(request: ApprovalRequest, by: Actor) -> None:
 
 def predicate(request: ApprovalRequest, judged: policies.Verdict) -> dict[str, Any]:
     """What the signed statement says of an applied approval. docs/approvals.md describes each field."""
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"title": step.title, "satisfied": step.is_satisfied, "approvals": [_spoken(row) for row in step.counted]}
         for step in judged.steps
     ]

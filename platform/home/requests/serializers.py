@@ -184,7 +184,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 
 class EvidenceBriefSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name
     digest = serializers.CharField()
     link = serializers.CharField()
     payload = serializers.JSONField()
