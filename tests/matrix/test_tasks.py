@@ -155,6 +155,9 @@ def next_signing_key(*_: Any) -> None:
 
 
 COMMANDS: dict[str, Work] = {
+    "draw_transitions": Work(
+        lambda *_: call_command("draw_transitions", stdout=io.StringIO()), quiet="it writes a page of the docs"
+    ),
     "bootstrap": Work(first_administrator, tells=("user.created",)),
     "rotate_ledger_key": Work(next_signing_key, tells=("ledger_key.rotated",)),
 }
