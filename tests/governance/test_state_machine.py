@@ -162,6 +162,18 @@ class Machine(RuleBasedStateMachine):
                 on_behalf_of=self.user(behalf) if behalf else None,
             )  # fmt: skip
 
+    def decide_for_who_is_away(self, number, which):
+        rows = list(Delegation.objects.in_force().select_related("delegate", "delegator").order_by("pk"))
+        if rows:
+            row = rows[which % len(rows)]
+            for verdict, act in (("approve", approvals.decide), ("confirm", approvals.settle_glass)):
+                wanted = {"state": "open"} if verdict == "approve" else {"afterwards": "pending"}
+                if request := self.pick(number, **wanted):
+                    self.attempt(
+                        act, request=request, verdict=verdict, comment="for them", by=Actor(row.delegate),
+                        on_behalf_of=row.delegator,
+                    )  # fmt: skip
+
     def everybody_approves(self, number, first):
         if request := self.pick(number, state="open"):
             for who in first:
@@ -292,7 +304,8 @@ class Machine(RuleBasedStateMachine):
         acts = {
             lambda: self.ask(chance.choice((*NAMES, "robot", "alice", "alice")), chance.randrange(3), chance.choice(["now", "now", "at", "after"])): 7,
             lambda: self.decide(name(), number(), chance.choice(["approve"] * 7 + ["reject", "changes"]), None): 14,
-            lambda: self.decide(name(), number(), "approve", name()): 8,
+            lambda: self.decide(name(), number(), "approve", name()): 2,
+            lambda: self.decide_for_who_is_away(number(), number()): 9,
             lambda: self.everybody_approves(number(), chance.sample(NAMES, len(NAMES))): 3,
             lambda: self.answer_as_asked(number()): 2,
             lambda: self.withdraw(name(), number()): 1,
