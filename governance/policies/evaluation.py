@@ -29,7 +29,7 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
         rules = parse(policy.checks, policy.reviews, policy.terms) if policy else DEFAULT_RULES
     subject = subject_of(move, rules, as_of)
     checks: list[CheckResult] = []
-    if rules.checks:
+    if rules.checks and not is_removal(move):
         book = _book(move, subject, rules)
         checks = [judge(check, subject, book, as_of) for check in rules.checks]
     verdict = Verdict(policy, rules, checks)
@@ -45,6 +45,11 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
             as_of=as_of,
         )
     return Verdict(policy, rules, checks, steps)
+
+
+def is_removal(move: Move | ApprovalRequest) -> bool:
+    """Is this about emptying an alias? There are no bytes then that could be measured: people alone decide."""
+    return isinstance(move, ApprovalRequest) and move.kind in ("model", "dataset", "prompt") and move.change is not None
 
 
 def is_live(request: ApprovalRequest) -> bool:

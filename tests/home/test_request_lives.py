@@ -309,7 +309,6 @@ def test_what_somebody_else_took_the_place_of_is_not_renewed(story, shelf_life):
 
 def test_a_protected_alias_is_emptied_by_an_approved_request(story, api):  # noqa: F811
     approve(story, ask(story))
-    governance.remove_policy(policy=Policy.objects.get(), by=Actor(story.cast.admin))
     asked = api(story.cast.alice).post(
         "/api/v1/requests/removals",
         {"kind": "model", "asset": "acme/dates", "alias": "production", "reason": "retired"},
@@ -321,7 +320,6 @@ def test_a_protected_alias_is_emptied_by_an_approved_request(story, api):  # noq
 
 
 def test_a_removal_of_what_has_moved_on_is_not_applied(story):  # noqa: F811
-    governance.remove_policy(policy=Policy.objects.get(), by=Actor(story.cast.admin))
     approve(story, ask(story))
     removal = approvals.open_removal(
         kind="model", asset="acme/dates", alias="production", reason="", by=Actor(story.cast.alice)
