@@ -17,6 +17,7 @@ from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance import gate
+from governance.approved import approvals_of
 from governance.stages import Stage
 from prompts import actions, differences, rendering
 from prompts.forms import DescriptionForm, LabelForm, PromptForm, Value, describe, values_posted
@@ -170,6 +171,7 @@ def _show_version(
         "prompt": prompt,
         "version": version,
         "labels": labels_of([version]).get(version.pk, []),
+        "approved": approvals_of(kind="prompt", asset_id=prompt.pk, digest=version.digest),
         "values": values,
         "result": result,
         "may_edit": can(by, Permission.ASSET_EDIT, prompt),

@@ -14,6 +14,7 @@ from accounts.errors import Invalid, NotFound, Problem
 from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
+from governance.approved import approvals_of
 from registry import actions, comparison, datasets, reads
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
@@ -81,6 +82,7 @@ def show_version(
         "file_count": version.facts.get("files", len(files)),
         "upload": upload or UploadForm(),
         "problem": problem,
+        "approved": approvals_of(kind=version.asset.kind, asset_id=version.asset_id, digest=version.digest),
         "facts": facts_of(version),
         "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),

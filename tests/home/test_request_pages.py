@@ -388,6 +388,7 @@ def test_an_approval_that_lapses_is_renewed_from_its_page(story, client_of):
     page = text_of(alice, f"/requests/{request.pk}")
     assert "Approval good until" in page and "Ask for a renewal" in page
     assert "Ask for a renewal" not in text_of(client_of(story.cast.victor), f"/requests/{request.pk}")
+    assert "good until" in text_of(alice, "/prompts/acme/reply/versions/1")
     renewal = alice.post(f"/requests/{request.pk}/renew", follow=True).content.decode()
     assert "Renew the approval of acme/reply version 1 for production" in renewal
     assert "only the evidence is new" in renewal
@@ -445,6 +446,7 @@ def test_a_reviewer_hands_over_and_the_colleague_decides_in_both_names(story, cl
         follow=True,
     )
     assert "approved on behalf of Bob" in done.content.decode()
+    assert "by Erin on behalf of Bob" in text_of(erin, "/prompts/acme/reply/versions/1")
     assert str(request) in text_of(bob, "/settings/delegations/")
 
 
