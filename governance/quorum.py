@@ -80,6 +80,15 @@ def is_live(request: ApprovalRequest) -> bool:
     return request.state in (State.OPEN, State.APPROVED) or request.afterwards == ApprovalRequest.Afterwards.PENDING
 
 
+def ended_at(request: ApprovalRequest) -> datetime | None:
+    """When the last word was said on a closed request: when it closed, or for a broken glass when it was settled."""
+    if not request.glass_broken:
+        return request.closed_at
+    decided = request.reviews.exclude(verdict=Review.Verdict.COMMENT).order_by("-created_at")
+    last = decided.values_list("created_at", flat=True).first()
+    return max(filter(None, (last, request.closed_at)), default=None)
+
+
 def awaits_reviews(request: ApprovalRequest) -> bool:
     """Is it a reviewer's turn, and not the requester's (whom somebody asked for changes) or nobody's?"""
     if request.state != State.OPEN and request.afterwards != ApprovalRequest.Afterwards.PENDING:
@@ -105,7 +114,7 @@ def count(
 ) -> list[StepResult]:
     """The steps of the policy with the approvals that count for each. `as_of`: as it stood then, by the roles that reviews noted."""
     if as_of is None and not is_live(request):
-        as_of = request.closed_at
+        as_of = ended_at(request)
     given = [
         review
         for review in reviews

@@ -22,7 +22,7 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
     was closed, anything else as it is now. What a lapse is to be judged by is `as_of` now.
     """
     if as_of is None and isinstance(move, ApprovalRequest) and not is_live(move):
-        as_of = move.closed_at
+        as_of = quorum.ended_at(move)
     policy = None
     if rules is None:
         policy = policy_for(move.team, move.kind, move.asset_label, move.stage, as_of=as_of)

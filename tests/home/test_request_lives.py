@@ -15,7 +15,7 @@ from accounts.models import Grant
 from accounts.roles import Role
 from evaluation.models import Evaluation
 from governance import actions as governance
-from governance import gate
+from governance import gate, policies
 from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest, Attestation, Evidence, Policy
 from governance.renewals import renewal_evidence
@@ -107,6 +107,7 @@ def test_confirmed_afterwards_the_statement_says_so(story):  # noqa: F811
         settle(story, request, "confirm", by=story.cast.admin)
     settled = settle(story, request, "confirm")
     assert (settled.afterwards, production(story)) == ("confirmed", 2)
+    assert policies.evaluate(settled).steps[0].detail == "1 of 1: Bob"
     said = predicate(request)
     assert said["glass"]["afterwards"] == "confirmed"
     assert [row["by"] for row in said["approvals"]] == ["bob@example.com"]
