@@ -5,6 +5,7 @@ import json
 import random
 import re
 import traceback
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -13,12 +14,14 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts.access import Actor
 from accounts.actions import create_key, create_team, grant_role
+from accounts.models import Grant
 from accounts.roles import Role
 from evaluation.actions import create_evaluation
-from governance.actions import create_policy
+from governance.actions import create_policy, delegate
 from notifications import guard
 from notifications.actions import create_webhook, send_test
 from notifications.models import Notice
@@ -108,6 +111,10 @@ def world(cast: SimpleNamespace, settings: Any, tmp_path: Any, monkeypatch: pyte
     webhook, _ = create_webhook(team=cast.team, url="https://hooks.example.com/in", events=["*"], by=by)
     delivery = send_test(webhook=webhook, by=by)
     notice = Notice.objects.create(user=cast.admin, kind="mention", event_id=1, title="A notice", link="/")
+    now = timezone.now()
+    delegation = delegate(
+        to=cast.victor, team=cast.team, starts_at=now, ends_at=now + timedelta(days=1), by=Actor(cast.bob)
+    )
     key, whole = create_key(name="fuzz", by=by)
     create_team(name="other", by=by)
     return SimpleNamespace(
@@ -115,7 +122,8 @@ def world(cast: SimpleNamespace, settings: Any, tmp_path: Any, monkeypatch: pyte
         ids={"request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk, "event_id": 1,
              "person_id": cast.bob.pk, "team": "acme", "email": "bob@example.com", "role": "reviewer", "key_id": key.key_id, "number": 1,
              "alias": "candidate", "label": "candidate", "path": "README.md", "sha256": "0" * 64, "kind": "version", "key": "1",
-             "deployment": deployment.name, "webhook_id": webhook.pk, "delivery_id": delivery.pk, "notice_id": notice.pk},
+             "deployment": deployment.name, "webhook_id": webhook.pk, "delivery_id": delivery.pk, "notice_id": notice.pk,
+             "slug": "own", "view_id": 1, "session_id": 1, "delegation_id": delegation.pk, "grant_id": Grant.objects.filter(user=cast.bob).values_list("pk", flat=True)[0]},
     )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ class DeploymentRequestSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(default=None, allow_null=True, min_value=1)
     stage = serializers.CharField(default="", allow_blank=True, help_text="Of a new deployment.")
     engine = serializers.CharField(default=None, allow_null=True)
-    engine_options = serializers.JSONField(default=None, allow_null=True)
+    engine_options = serializers.DictField(default=None, allow_null=True)
     num_gpus = serializers.FloatField(default=None, allow_null=True, min_value=0)
     apply_at = serializers.DateTimeField(default=None, allow_null=True, help_text=_AT)
     reason = serializers.CharField(default="", allow_blank=True)
