@@ -199,6 +199,17 @@ def test_nobody_makes_a_role_that_is_more_than_they_are(cast, admin):
         actions.create_role(team=cast.team, slug="eraser", permissions=["ledger.erase"], by=admin)
 
 
+def test_who_manages_a_team_by_a_role_of_its_own_gives_nothing_that_they_lack(cast, admin):
+    actions.create_role(team=cast.team, slug="chief", permissions=["team.view", "team.manage"], by=admin)
+    actions.grant(user=cast.mallory, role="chief", on=cast.team, by=admin)
+    mallory = Actor(cast.mallory)
+    for role in ("admin", "reviewer"):
+        with pytest.raises(Forbidden, match="what you don't have here yourself"):
+            actions.grant(user=cast.mallory, role=role, on=cast.team, by=mallory)
+    actions.grant(user=cast.victor, role="chief", on=cast.team, by=mallory)
+    actions.grant(user=cast.victor, role="reviewer", on=cast.team, by=admin)
+
+
 def test_a_changed_role_holds_at_once_and_a_held_one_is_not_archived(cast, admin, asset):
     role = actions.create_role(team=cast.team, slug="looker", permissions=["asset.view"], by=admin)
     actions.grant(user=cast.mallory, role="looker", on=cast.team, by=admin)

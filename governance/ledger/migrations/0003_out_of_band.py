@@ -11,7 +11,9 @@ DECLARE
     old_row jsonb; new_row jsonb; row_now jsonb; was jsonb; became jsonb; counts boolean;
     team_name text; label text; about text[]; made bigint; application text := current_setting('application_name', true);
 BEGIN
-    IF EXISTS (
+    -- Once a row of this transaction was told of, so are the others: looking again would walk through what was told. Whoever
+    -- sets this by hand is told of more, never of less.
+    IF current_setting('countersign.told', true) IS DISTINCT FROM pg_current_xact_id()::text AND EXISTS (
         SELECT FROM ledger_auditevent
         WHERE xid = pg_current_xact_id()::text::bigint AND action <> 'out_of_band.changed'
     ) THEN
@@ -37,6 +39,7 @@ BEGIN
         IF was IS NULL AND became IS NULL THEN RETURN NULL; END IF;
         EXECUTE TG_ARGV[0] INTO team_name, label, about USING row_now;
     END IF;
+    PERFORM set_config('countersign.told', pg_current_xact_id()::text, true);
     about := array_remove(about, NULL);
     IF coalesce(cardinality(about), 0) = 0 THEN
         about := ARRAY[TG_TABLE_NAME || ':' || coalesce(row_now->>'id', '')];

@@ -11,11 +11,11 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.access import Actor, require
+from accounts.access import Actor, can, require, roles_on
 from accounts.actions.common import role_target, user_target
-from accounts.errors import ApprovalRequired, Conflict, Invalid, NotFound
+from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, NotFound
 from accounts.models import NAME_PATTERN, CustomRole, Grant, Team, User
-from accounts.roles import CUSTOM_CODENAME, STAGES, Permission, Role
+from accounts.roles import CUSTOM_CODENAME, ROLE_PERMISSIONS, STAGES, Permission, Role
 from governance.ledger.actions import Action, record
 
 KINDS = ("model", "dataset", "prompt", "deployment")
@@ -47,6 +47,8 @@ def grant(
         require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
     team = Team.objects.select_for_update().get(pk=team.pk)
     custom = role_of(team, role)
+    if request_id is None:
+        _check_hands_out_own(role, custom, on, by)
     if request_id is None and any(fnmatchcase(role, pattern) for pattern in team.guarded_roles):
         raise ApprovalRequired(
             f"'{role}' of {team} is given by an approved request only. Ask for one.",
@@ -101,6 +103,19 @@ def grant_role(
 ) -> bool:
     """`grant`, for whom only the answer matters: False when it was there already."""
     return grant(user=user, role=role, on=on, by=by, request_id=request_id, **narrower)[1]
+
+
+def _check_hands_out_own(role: str, custom: CustomRole | None, on: models.Model, by: Actor) -> None:
+    """An administrator hands out every role; whoever manages the team by a role of its own, only what they have themselves."""
+    if Role.ADMIN in roles_on(by, on):  # type: ignore[arg-type]  # teams and assets have team_id
+        return
+    given = [Permission(name) for name in custom.permissions] if custom else ROLE_PERMISSIONS[Role(role)]
+    lacking = sorted(permission.value for permission in given if not can(by, permission, on))  # type: ignore[arg-type]
+    if lacking:
+        raise Forbidden(
+            f"You can't give a role with what you don't have here yourself: {', '.join(lacking)}.",
+            permission=lacking[0],
+        )
 
 
 @transaction.atomic
