@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import Permission as Codename
 from django.contrib.contenttypes.models import ContentType
@@ -52,7 +53,7 @@ def grant(
     if request_id is None and any(fnmatchcase(role, pattern) for pattern in team.guarded_roles):
         raise ApprovalRequired(
             f"'{role}' of {team} is given by an approved request only. Ask for one.",
-            link=f"/requests/new?kind=role&team={team}&person={user.email}&role={role}",
+            link=f"/requests/new/role/{team}?" + urlencode({"person": user.email, "role": role}),
         )
     prefix, reason = _checked_prefix(on, prefix.strip(), kind), reason.strip()
     if stage and stage not in STAGES:

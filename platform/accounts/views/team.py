@@ -1,6 +1,7 @@
 """Pages of a team's members, roles and service accounts."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,7 +16,7 @@ from accounts.access import Actor, can, get_team, require
 from accounts.actions.grants import find_grant
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import NotFound, Problem
+from accounts.errors import ApprovalRequired, NotFound, Problem
 from accounts.forms import OVERLAPS, GrantForm, ServiceAccountForm
 from accounts.models import ApiKey, Grant, Team, User
 from accounts.pages import add_problem
@@ -115,6 +116,11 @@ def team_detail(request: HttpRequest) -> HttpResponse:
     return show(request, team)
 
 
+def asked_again(request: HttpRequest) -> dict[str, str]:
+    """What was filled in, for the form that asks for the same."""
+    return {name: str(request.POST[name]) for name in GrantForm.base_fields if request.POST.get(name)}
+
+
 @login_required
 @require_POST
 def role_grant(request: HttpRequest, team: str) -> HttpResponse:
@@ -129,6 +135,9 @@ def role_grant(request: HttpRequest, team: str) -> HttpResponse:
         else:
             try:
                 new, where = _give(found, user, form, by)
+            except ApprovalRequired as guarded:
+                messages.info(request, guarded.detail)
+                return redirect(f"{guarded.link.partition('?')[0]}?{urlencode(asked_again(request))}")
             except Problem as problem:
                 add_problem(form, problem)
             else:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("requests/", views.request_list, name="request-list"),
     path("requests/new", views.request_create, name="request-create"),
     path("requests/new/choices", views.request_choices, name="request-choices"),
+    path("requests/new/role/<str:team>", views.request_role, name="request-role"),
     path("requests/glass", views.request_glass, name="request-glass"),
     path("requests/<int:request_id>", views.request_detail, name="request-detail"),
     path("requests/<int:request_id>/people", views.request_people, name="request-people"),

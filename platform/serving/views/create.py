@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from accounts.access import ANY_STAGE, Actor, can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import NotFound, Problem
+from accounts.errors import ApprovalRequired, NotFound, Problem
 from accounts.models import Team
 from accounts.pages import add_problem
 from accounts.roles import Permission
+from governance.models import ApprovalRequest
 from governance.stages import Stage
 from registry import reads as registry
 from registry.models import Asset
@@ -41,6 +42,12 @@ def deployment_create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and asset and form.is_valid():
         try:
             version = registry.get_version(by, asset, form.cleaned_data["version"])
+            if "ask" in request.POST:
+                given = {name: form.cleaned_data[name] for name in ("name", "num_gpus", "engine", "engine_options")}
+                asked_for = actions.request_create(
+                    team=asset.team, version=version, stage=stage, reason=request.POST.get("reason", ""), by=by, **given
+                )
+                return to_request(request, asked_for)
             made = actions.create_deployment(
                 team=asset.team, stage=stage, by=by, **{**form.cleaned_data, "version": version}
             )
@@ -61,10 +68,21 @@ def deployment_create(request: HttpRequest) -> HttpResponse:
         "form": form,
         "chosen": str(form["version"].value() or ""),
         "problem": problem,
+        "guarded": is_guarded(problem),
         "may_request": bool(asset and can(by, Permission.REQUEST_CREATE, asset, stage=ANY_STAGE)),
         **_cluster(),
     }
     return render(request, "serving/new.html", context, status=422 if form.is_bound else 200)
+
+
+def is_guarded(problem: Problem | None) -> bool:
+    """Was it refused because a policy guards the change itself (not for want of an approval of the bytes)?"""
+    return isinstance(problem, ApprovalRequired) and "kind=deployment" in problem.link
+
+
+def to_request(request: HttpRequest, made: ApprovalRequest) -> HttpResponse:
+    messages.success(request, "Request opened. The reviewers find it in their inbox; once approved, it is carried out.")
+    return redirect(f"/requests/{made.pk}")
 
 
 def _offered(request: HttpRequest, by: Actor) -> tuple[Team, list[Asset]]:

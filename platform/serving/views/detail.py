@@ -20,6 +20,7 @@ from serving import actions, logs, reads
 from serving.forms import CompareForm, RevisionForm, ScaleForm, TryForm
 from serving.models import Deployment
 from serving.pages import deployment_page, snippets
+from serving.views.create import is_guarded, to_request
 
 LINES = 400
 
@@ -107,7 +108,12 @@ def deployment_revisions(request: HttpRequest, team: str, name: str) -> HttpResp
         if request.method == "POST" and form.is_valid():
             try:
                 version = registry.get_version(by, asset, form.cleaned_data["version"])
-                actions.update_deployment(deployment=deployment, by=by, **{**form.cleaned_data, "version": version})
+                given = {**form.cleaned_data, "version": version}
+                if "ask" in request.POST:
+                    reason = request.POST.get("reason", "")
+                    made = actions.request_update(deployment=deployment, reason=reason, by=by, **given)
+                    return to_request(request, made)
+                actions.update_deployment(deployment=deployment, by=by, **given)
             except Problem as found:
                 if found.errors:
                     add_problem(form, found)
@@ -125,6 +131,7 @@ def deployment_revisions(request: HttpRequest, team: str, name: str) -> HttpResp
         "form": form,
         "choices": choices,
         "problem": problem,
+        "guarded": is_guarded(problem),
     }
     return render(request, "serving/revisions.html", context, status=422 if form and form.is_bound else 200)
 

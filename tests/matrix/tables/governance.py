@@ -66,6 +66,10 @@ REQUESTS: Table = {
         "GET": anywhere(P.REQUEST_CREATE),
         "POST": anywhere(P.REQUEST_CREATE, _ASK, foreign=422),
     },
+    "request-role": {
+        "GET": may(P.TEAM_MANAGE, see=TEAM),
+        "POST": may(P.TEAM_MANAGE, {"person": "{email}", "role": "auditor"}, see=TEAM),
+    },
     "request-detail": {
         "GET": sees(ASSET),
         "POST": sees(ASSET, quiet="it shows the page, as for a review that was refused"),

@@ -1,6 +1,12 @@
 """Pages: the inbox, asking, deciding, and who reviews for whom."""
 
-from home.requests.views.asking import request_choices, request_create, request_glass, request_renew
+from home.requests.views.asking import (
+    request_choices,
+    request_create,
+    request_glass,
+    request_renew,
+    request_role,
+)
 from home.requests.views.deciding import (
     request_answer,
     request_detail,
@@ -24,6 +30,7 @@ __all__ = [
     "request_people",
     "request_renew",
     "request_review",
+    "request_role",
     "request_settle",
     "request_withdraw",
 ]
