@@ -1,12 +1,16 @@
 """Roles and deployments that a policy guards are asked for on the pages where they are given and made."""
 
+import base64
+import json
+
 import pytest
 
 from accounts.access import Actor
+from accounts.actions import grant_role
 from accounts.models import Grant
 from accounts.roles import Role
-from governance.actions import create_policy
-from governance.models import ApprovalRequest
+from governance.actions import ask_for_policy, create_policy
+from governance.models import ApprovalRequest, Attestation
 from home import approvals
 from serving.models import Deployment
 from tests.serving.conftest import make_version
@@ -68,3 +72,16 @@ def test_a_guarded_deployment_is_asked_for_where_it_would_be_made(cast, client_o
 @pytest.mark.parametrize("kind,leads", [("deployment", "/deployments/new"), ("policy", "/policies/")])
 def test_a_link_to_ask_leads_to_the_page_of_its_kind(cast, client_of, kind, leads):
     assert client_of(cast.alice).get(f"/requests/new?kind={kind}&asset=acme/none").url == leads
+
+
+def test_the_statement_of_a_change_to_the_guarding_policy_itself_says_who_approved_it(cast, guard):
+    grant_role(user=cast.dana, role=Role.REVIEWER, on=cast.team, by=Actor(cast.admin))
+    policy = guard(kind="policy", pattern="*")
+    asked = ask_for_policy(
+        team=cast.team, policy=policy, action="update", checks=[], reviews={"count": 2, "role": "reviewer"},
+        reason="Two from now on.", by=Actor(cast.admin),
+    )  # fmt: skip
+    done = approvals.decide(request=asked, verdict="approve", comment="", by=Actor(cast.bob))
+    assert done.state == "applied"
+    statement = json.loads(base64.b64decode(Attestation.objects.get(request=done).envelope["payload"]))
+    assert [row["by"] for row in statement["predicate"]["approvals"]] == ["bob@example.com"]

@@ -17,10 +17,13 @@ from governance.transitions import State, advance
 
 
 @transaction.atomic
-def mark_applied(*, request: ApprovalRequest, by: Actor) -> Attestation:
-    """The change has been made (in this transaction): close the request, sign the statement, and supersede its rivals."""
+def mark_applied(*, request: ApprovalRequest, by: Actor, judged: policies.Verdict | None = None) -> Attestation:
+    """The change has been made (in this transaction): close the request, sign the statement, and supersede its rivals.
+
+    `judged`: what the policy said before the change was made, which may have changed what the policy says (it moved production,
+    or was about the policy itself)."""
     request = lock(request.pk)
-    judged = policies.evaluate(request)
+    judged = judged or policies.evaluate(request)
     advance(request, State.APPLIED)
     assert request.closed_at is not None
     days = judged.rules.terms.shelf_life_days

@@ -11,7 +11,7 @@ from accounts.access import Actor
 from accounts.actions import grant_role
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import User
-from governance import actions, gate
+from governance import actions, gate, policies
 from governance.models import ApprovalRequest
 from home.approvals.roles import granting
 from prompts.models import PromptVersion
@@ -36,7 +36,7 @@ def find_version(kind: str, asset: str, version: int, by: Actor) -> Version | Pr
 
 def carry_out(request: ApprovalRequest, by: Actor) -> None:
     """Make the approved change in the caller's transaction and close the request. Each owner asks the gate itself."""
-    kind = request.kind
+    kind, judged = request.kind, policies.evaluate(request)
     if request.renews_id is not None:
         gate.require_approved(request)  # the bytes are there already: only their approval is renewed
     elif kind in VERSIONED:
@@ -44,7 +44,7 @@ def carry_out(request: ApprovalRequest, by: Actor) -> None:
         apply(request=request, by=by)
     else:
         _change(request, _as_requester(request, by))
-    actions.mark_applied(request=request, by=by)
+    actions.mark_applied(request=request, by=by, judged=judged)
 
 
 def _change(request: ApprovalRequest, by: Actor) -> None:

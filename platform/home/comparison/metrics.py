@@ -86,7 +86,7 @@ class MetricRow:
     def words(self) -> str:
         """The comparison as a person would say it."""
         if self.before is None:
-            return "Nothing to compare with: what is there now was not measured on this dataset."
+            return "Nothing to compare with on this dataset."
         change = self.after["value"] - self.before["value"]
         size = f"{abs(change) * 100:.1f} points" if self.percent else f"{abs(change):.3g} {self.unit}".strip()
         moved = f"{size} {'higher' if change > 0 else 'lower'}" if change else "The same value"
