@@ -104,5 +104,5 @@ def test_whoever_edits_restricts_and_only_an_administrator_lifts_it(make_asset, 
     assert client_of(cast.admin).post("/models/acme/dates/settings", {"task": "text-generation"}).status_code == 302
     asset.refresh_from_db()
     assert not asset.restricted
-    told = AuditEvent.objects.filter(action="asset.updated").order_by("id").values_list("before", "after")
+    told = AuditEvent.objects.filter(action="asset.updated").order_by("id").values_list("text__before", "text__after")
     assert [after.get("restricted") for _, after in told] == [True, None, False]

@@ -82,11 +82,11 @@ def test_no_more_than_max_concurrency_compute_and_lost_ones_never_start(slow: Sl
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{slow_url}/v1/chat/completions", json=CHAT, timeout=0.7)
 
-    with ThreadPoolExecutor(6) as clients:
-        list(clients.map(lose, range(6)))
+    with ThreadPoolExecutor(16) as clients:  # so many that on a busy machine, too, some are lost before their turn
+        list(clients.map(lose, range(16)))
     wait_for(lambda: slow.running == 0)
     assert slow.most == 2  # max_concurrency of tiny.arguments_of
-    assert slow.ended < 6
+    assert slow.ended < 16
 
 
 def test_health_answers_while_all_slots_compute(slow: Slow, slow_url: str) -> None:
