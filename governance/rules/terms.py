@@ -34,9 +34,11 @@ class Terms:
             kind, _, name = self.escalate_to.partition(":")
             found.append(f"Unanswered for {self.escalate_after_h} h, it goes to the {kind} {name}")
         if self.break_glass:
-            found.append(f"The glass may be broken; a review follows within {self.review_glass_within_h} h")
+            found.append(
+                f"In an emergency the glass may be broken: applied at once, reviewed within {self.review_glass_within_h} h"
+            )
         else:
-            found.append("The glass may not be broken here")
+            found.append("The glass may not be broken: nothing is applied without a review, not even in an emergency")
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -79,14 +79,16 @@ class GrantForm(forms.Form):
     )
     role = forms.ChoiceField()
     on = forms.CharField(
-        label="On",
+        label="Only on",
         max_length=200,
         required=False,
-        help_text="Empty: the whole team. Else one name, such as date-normaliser, or a beginning of names, such as date-*.",
+        help_text="Empty: everything in the team. Else one name, such as date-normaliser, or how names begin, such as date-*.",
     )
-    kind = forms.ChoiceField(label="Of", choices=_KIND_CHOICES, required=False)
+    kind = forms.ChoiceField(label="Kind of asset", choices=_KIND_CHOICES, required=False)
     stage = forms.ChoiceField(
-        choices=_STAGE_CHOICES, required=False, help_text="At one stage only: acts on another one are not included."
+        choices=_STAGE_CHOICES,
+        required=False,
+        help_text="With a stage chosen, the role holds for what is done at that stage and nowhere else.",
     )
     ends = forms.ChoiceField(choices=_ENDS, required=False)
     reason = forms.CharField(max_length=2000, required=False, help_text="Kept in the ledger.")

@@ -13,7 +13,7 @@ from governance import actions as governance
 from governance.models import ApprovalRequest
 from home import approvals
 from home.comparison import compare
-from home.comparison.changes import policy_sentences, role_sentence, role_sentences
+from home.comparison.changes import describe, policy_sentences, role_sentence, role_sentences
 from home.comparison.content import value_changes
 from home.comparison.metrics import MetricRow
 
@@ -96,6 +96,17 @@ def test_a_policy_is_shown_as_sentences_and_rules_of_another_time_are_not_hidden
     assert "Card complete" in said
     assert policy_sentences({}) == []
     assert "not understood" in policy_sentences({**policy, "checks": [{"type": "of old"}]})[-1]
+
+
+def test_what_a_policy_is_for_is_no_difference_where_the_one_before_does_not_repeat_it():
+    rules = {"checks": [], "reviews": {"count": 1, "role": "reviewer"}}
+    asked = ApprovalRequest(
+        kind="policy",
+        previous={"version": 1, **rules},
+        change={"action": "update", "kind": "prompt", "pattern": "*", "stage": "production", **rules, "checks": []},
+    )
+    change = describe(asked)
+    assert change.before[0] == change.after[0] == "For each prompt to production"
 
 
 def test_a_role_is_shown_as_a_sentence():

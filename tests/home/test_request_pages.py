@@ -411,7 +411,7 @@ def test_requests_for_a_role_are_shown_as_who_gets_what(story, client_of):
     page = text_of(client_of(story.cast.bob), f"/requests/{request.pk}")
     assert "Give victor@example.com the role reviewer on acme at production" in page
     assert "viewer on acme" in page and "reviewer on acme at production" in page
-    assert "to victor@example.com" in text_of(client_of(story.cast.bob), "/requests/")
+    assert "Give victor@example.com the role" in text_of(client_of(story.cast.bob), "/requests/")
 
 
 # Delegations

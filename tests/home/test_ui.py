@@ -156,3 +156,8 @@ def test_every_static_file_that_a_template_names_is_there():
             if not name.startswith("vendor/") and not finders.find(name):
                 missing.append((path.name, name))
     assert not missing
+
+
+@pytest.mark.parametrize(("name", "wraps"), [("Dana", False), ("Maximiliana von und zu Hohenlohe-Langenburg", True)])
+def test_a_long_name_may_wrap(name, wraps):
+    assert ("person-long" in ui.person(name)) is wraps

@@ -32,7 +32,10 @@ def describe(request: ApprovalRequest) -> Change:
     before, after = _mapping(request.previous), _mapping(request.change)
     removing = after.get("action") == "remove"
     if request.kind == ApprovalRequest.Kind.POLICY:
-        return Change(policy_sentences(before), [] if removing else policy_sentences(after))
+        # What a policy is for never changes, and what is kept of the one before does not repeat it.
+        scope = {name: after[name] for name in ("kind", "pattern", "stage") if name in after}
+        was = policy_sentences(scope | before) if before else []
+        return Change(was, [] if removing else policy_sentences(after))
     if request.kind == ApprovalRequest.Kind.ROLE:
         held = role_sentences(before, request.team.name)
         return Change(held, [*held, role_sentence(after, request.team.name)])
@@ -50,7 +53,9 @@ def policy_sentences(policy: Mapping[str, Any]) -> list[str]:
     if not policy:
         return []
     stage = f" to {policy['stage']}" if policy.get("stage") else ""
-    scope = f"For each {policy.get('kind', 'asset')} named {policy.get('pattern') or '*'}{stage}"
+    pattern = policy.get("pattern") or "*"
+    named = f" named {pattern}" if pattern != "*" else ""
+    scope = f"For each {policy.get('kind', 'asset')}{named}{stage}"
     try:
         parsed = rules.parse(policy.get("checks", []), policy.get("reviews", {}), policy.get("terms"))
     except rules.InvalidRules as problem:

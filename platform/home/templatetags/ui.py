@@ -64,6 +64,8 @@ STATES: dict[str, tuple[str, str, str]] = {
 }
 # A job that runs is busy; a deployment that runs is well.
 _BUSY_WHEN_RUNNING = {"job", "run", "evaluation"}
+# A longer name may wrap: it would push a narrow page wide.
+_LONG_NAME = 24
 _STAGE_TONES = {"production": "production", "staging": "staging", "development": "development"}
 
 
@@ -195,8 +197,9 @@ def person(user: Any, you: Any = None) -> SafeString:
     initials = getattr(user, "initials", None) or "".join(word[0] for word in name.split()[:2]).upper()
     hue = sum(ord(letter) * (place + 7) for place, letter in enumerate(name)) % 6
     return format_html(
-        '<span class="person" title="{}"><span class="avatar-mini avatar-{}" aria-hidden="true">{}</span>{}</span>',
-        getattr(user, "email", name), hue, initials, "you" if you is not None and you == user else name,
+        '<span class="person{}" title="{}"><span class="avatar-mini avatar-{}" aria-hidden="true">{}</span>{}</span>',
+        " person-long" if len(name) > _LONG_NAME else "", getattr(user, "email", name), hue, initials,
+        "you" if you is not None and you == user else name,
     )  # fmt: skip
 
 
