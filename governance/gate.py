@@ -40,7 +40,8 @@ def request_link(kind: str, asset_label: str, version_number: int, slot: str) ->
 def require_move(move: Move, *, request: ApprovalRequest | None) -> None:
     """Called inside the transaction that moves an alias or label; raises unless the move is free or approved.
 
-    An approval is for exactly one digest, asset and slot, and is held against the policy and the evidence once more here.
+    An approval is for exactly one digest, asset and slot, in the place of what was there when it was asked for, and is held
+    against the policy and the evidence once more here.
     """
     if not is_protected(move.team, move.kind, move.asset_label, move.slot):
         return
@@ -60,8 +61,11 @@ def require_move(move: Move, *, request: ApprovalRequest | None) -> None:
     broken = request.glass_broken and request.state == State.OPEN
     if not same or not (broken or request.state == State.APPROVED):
         raise _not_approved(request)
-    if not broken:
-        _require_passed(request)
+    if broken:
+        return
+    if request.previous_digest != (move.previous.digest if move.previous else ""):
+        raise _overtaken(request)
+    _require_passed(request)
 
 
 def require_rollback(move: Move, *, request: ApprovalRequest) -> None:
@@ -105,11 +109,7 @@ def require_change(
     if not same or request.digest != digest_of(change) or request.state != State.APPROVED:
         raise _not_approved(request)
     if previous is not _UNSAID and digest_of(previous) != digest_of(request.previous):
-        raise Conflict(
-            f"What is there has changed since this was asked for, so that the approval of request {request.pk} does not "
-            "cover it. Ask again.",
-            link=f"/requests/{request.pk}",
-        )
+        raise _overtaken(request)
     _require_passed(request)
 
 
@@ -123,6 +123,14 @@ def require_approved(request: ApprovalRequest) -> None:
 def _not_approved(request: ApprovalRequest) -> ApprovalRequired:
     return ApprovalRequired(
         f"Request {request.pk} does not approve this: an approval covers one digest, and is applied once.",
+        link=f"/requests/{request.pk}",
+    )
+
+
+def _overtaken(request: ApprovalRequest) -> Conflict:
+    return Conflict(
+        f"What is there has changed since this was asked for, so that the approval of request {request.pk} does not "
+        "cover it. Ask again.",
         link=f"/requests/{request.pk}",
     )
 

@@ -238,6 +238,8 @@ def _lost(review: Review, who: Standing, request: ApprovalRequest, rules: Rules,
             return f"the account of {user} is deactivated"
         if user.pk in barred:
             return f"{user} made or asked for this, or made a key of the account that did"
+    if review.on_behalf_of and not can(Actor(review.reviewer), Permission.TEAM_VIEW, subject_of(request)):
+        return f"{review.reviewer} is not in the team any more"
     if any(admits(who, step, request, rules) for step in rules.reviews.steps):
         return ""
     speaker = review.on_behalf_of or review.reviewer

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Model
 
 from accounts.access import InTeam
+from accounts.models import Team
 from governance.models import ApprovalRequest
 
 # By the request's kind: the model whose primary key `asset_id` is. Each has a team.
@@ -29,9 +30,10 @@ def subject_of(request: ApprovalRequest) -> InTeam:
 
 
 def lock_subject(request: ApprovalRequest) -> None:
-    """Lock the row of the asset first, as every other change to it does: rival requests of one asset then wait for each other
-    instead of locking each other out."""
-    _find(request, lock=True)
+    """Lock the row of the asset first, as every other change to it does, and where there is none (a policy, a role, something yet
+    to be made) the team's: rival requests then wait for each other instead of locking each other out."""
+    if _find(request, lock=True) is None:
+        Team.objects.select_for_update(of=("self",)).get(pk=request.team_id)
 
 
 def _find(request: ApprovalRequest, *, lock: bool = False) -> Any:

@@ -17,7 +17,7 @@ from governance.policies.book import Book
 from governance.policies.judging import judge
 from governance.policies.matching import name_of
 from governance.policies.results import PASSED, CheckResult, StepResult, Verdict
-from governance.policies.subject import Incumbent, Subject, asks_for_production, incumbent_of
+from governance.policies.subject import Incumbent, Subject, asks_for_production, incumbent_of, moves_to_production
 from governance.rules import MetricCheck, Rules
 from governance.stages import Stage
 
@@ -97,13 +97,8 @@ def _subjects(requests: Sequence[ApprovalRequest], rules: Rules) -> dict[int, Su
     compares = asks_for_production(rules)
     if compares and any(request.stage != Stage.PRODUCTION for request in requests):
         first = requests[0]
-        rows = ApprovalRequest.objects.filter(
-            kind=first.kind,
-            stage=Stage.PRODUCTION,
-            state=State.APPLIED,
-            asset_id__in={request.asset_id for request in requests},
-        )
-        for row in rows.only("asset_id", "digest", "version_number", "closed_at").order_by("-closed_at", "-id"):
+        rows = moves_to_production(first.kind, {request.asset_id for request in requests})
+        for row in rows.only("asset_id", "digest", "version_number", "closed_at"):
             applied[row.asset_id].append(row)
     found: dict[int, Subject] = {}
     for request in requests:

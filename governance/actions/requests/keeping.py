@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.access import SYSTEM, Actor, can
+from accounts.access import PRODUCTION, SYSTEM, Actor, InTeam, can
 from accounts.members import members
 from accounts.models import User
 from accounts.roles import Permission
@@ -131,13 +131,19 @@ def _is_being_renewed(request: ApprovalRequest) -> bool:
 def _renewer(request: ApprovalRequest) -> User | None:
     """Who asks for the renewal: who asked first, if they still may; else somebody who administers the team."""
     on = subject_of(request)
-    if can(Actor(request.requested_by), Permission.REQUEST_CREATE, on):
+    if _may_ask(request.requested_by, request, on):
         return request.requested_by
     for user in members(request.team).filter(is_active=True, kind=User.Kind.PERSON).order_by("pk"):
         actor = Actor(user)
-        if can(actor, Permission.TEAM_MANAGE, request.team) and can(actor, Permission.REQUEST_CREATE, on):
+        if can(actor, Permission.TEAM_MANAGE, request.team) and _may_ask(user, request, on):
             return user
     return None
+
+
+def _may_ask(user: User, request: ApprovalRequest, on: InTeam) -> bool:
+    actor, stage = Actor(user), request.stage
+    produces = stage != PRODUCTION or can(actor, Permission.PRODUCTION_SET, on, stage=stage)
+    return produces and can(actor, Permission.REQUEST_CREATE, on, stage=stage)
 
 
 def live_requests() -> list[int]:

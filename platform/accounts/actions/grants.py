@@ -16,7 +16,7 @@ from accounts.access import Actor, can, require, roles_on
 from accounts.actions.common import role_target, user_target
 from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, NotFound
 from accounts.models import NAME_PATTERN, CustomRole, Grant, Team, User
-from accounts.roles import CUSTOM_CODENAME, ROLE_PERMISSIONS, STAGES, Permission, Role
+from accounts.roles import CUSTOM_CODENAME, ROLE_PERMISSIONS, STAGES, Permission, Role, roles_with
 from governance.ledger.actions import Action, record
 
 KINDS = ("model", "dataset", "prompt", "deployment")
@@ -41,20 +41,16 @@ def grant(
     """Give a role on a team (or on its names that begin with `prefix`) or on one asset; and whether that changed anything.
 
     A grant that is there already gets the new end. A role that the team guards needs an approved request: whoever passes
-    `request_id` has checked it, and it stands in for team.manage.
+    `request_id` has checked it, and it stands in for team.manage; it adds nothing to what `by` may hand out.
     """
     team: Team = on.team  # type: ignore[attr-defined]  # teams and assets have it
     if request_id is None:
         require(by, Permission.TEAM_MANAGE, on)  # type: ignore[arg-type]  # teams and assets have team_id
     team = Team.objects.select_for_update().get(pk=team.pk)
     custom = role_of(team, role)
+    check_hands_out_own(role, custom, on, by)
     if request_id is None:
-        _check_hands_out_own(role, custom, on, by)
-    if request_id is None and any(fnmatchcase(role, pattern) for pattern in team.guarded_roles):
-        raise ApprovalRequired(
-            f"'{role}' of {team} is given by an approved request only. Ask for one.",
-            link=f"/requests/new/role/{team}?" + urlencode({"person": user.email, "role": role}),
-        )
+        _check_unguarded(team, user, role, custom)
     prefix, reason = _checked_prefix(on, prefix.strip(), kind), reason.strip()
     if stage and stage not in STAGES:
         raise Invalid("stage", f"Use one of {', '.join(STAGES)}, or leave it out: at every stage.")
@@ -106,7 +102,37 @@ def grant_role(
     return grant(user=user, role=role, on=on, by=by, request_id=request_id, **narrower)[1]
 
 
-def _check_hands_out_own(role: str, custom: CustomRole | None, on: models.Model, by: Actor) -> None:
+def _check_unguarded(team: Team, user: User, role: str, custom: CustomRole | None) -> None:
+    """Raise for a role that is given by an approved request only, and for one that would go around it: a role of the team's
+    own with what only guarded roles give."""
+    if is_guarded(team, role):
+        raise ApprovalRequired(
+            f"'{role}' of {team} is given by an approved request only. Ask for one.",
+            link=f"/requests/new/role/{team}?" + urlencode({"person": user.email, "role": role}),
+        )
+    if around := sorted(guarded_permissions(team) & set(custom.permissions if custom else ())):
+        raise Conflict(
+            f"'{role}' includes {', '.join(around)}, which {team} gives by an approved request only. Let a policy guard "
+            f"'{role}' too, then ask for it."
+        )
+
+
+def is_guarded(team: Team, role: str) -> bool:
+    """Is this role given by an approved request only?"""
+    return any(fnmatchcase(role, pattern) for pattern in team.guarded_roles)
+
+
+def guarded_permissions(team: Team) -> frozenset[Permission]:
+    """What no built-in role gives but those that the team guards."""
+    if not team.guarded_roles:
+        return frozenset()
+    by_role = {permission: roles_with(permission) for permission in Permission}
+    return frozenset(
+        permission for permission, roles in by_role.items() if roles and all(is_guarded(team, role) for role in roles)
+    )
+
+
+def check_hands_out_own(role: str, custom: CustomRole | None, on: models.Model, by: Actor) -> None:
     """An administrator hands out every role; whoever manages the team by a role of its own, only what they have themselves."""
     if Role.ADMIN in roles_on(by, on):  # type: ignore[arg-type]  # teams and assets have team_id
         return

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.access import Actor, can, require
 from accounts.actions.common import check_name, team_target
+from accounts.actions.grants import guarded_permissions
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import CustomRole, Grant, Team
 from accounts.roles import SITE_PERMISSIONS, Permission, Role
@@ -57,6 +58,7 @@ def change_role(
 ) -> CustomRole:
     """Another title, description or set of permissions: whoever holds the role has the new ones at once."""
     require(by, Permission.TEAM_MANAGE, role.team)
+    team = Team.objects.select_for_update().get(pk=role.team_id)  # granting holds it too
     role = _locked(role)
     if role.archived_at:
         raise Conflict("This role is archived: it can't be changed any more.")
@@ -66,7 +68,9 @@ def change_role(
     if description is not None:
         role.description = description.strip()
     if permissions is not None:
-        role.permissions = _checked(permissions, set(role.permissions), role.team, by)
+        chosen = _checked(permissions, set(role.permissions), role.team, by)
+        _check_gives_nothing_guarded(role, set(chosen) - set(role.permissions), team)
+        role.permissions = chosen
     after = _described(role)
     if before != after:
         role.save(update_fields=["title", "description", "permissions"])
@@ -119,6 +123,16 @@ def _checked(permissions: Sequence[str], before: set[str], team: Team, by: Actor
             permission=lacking[0],
         )
     return [permission.value for permission in Permission if permission in chosen]
+
+
+def _check_gives_nothing_guarded(role: CustomRole, added: set[str], team: Team) -> None:
+    """Whoever holds a role gets at once what is put into it: not what the team gives by an approved request only."""
+    around = sorted(guarded_permissions(team) & added)
+    if around and Grant.objects.filter(custom_role=role).live().exists():
+        raise Conflict(
+            f"'{role.slug}' is held by somebody, who would get {', '.join(around)}: {team} gives that by an approved request "
+            "only. Make another role for it."
+        )
 
 
 def _described(role: CustomRole) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The apps that make the changes that requests ask for, by kind of request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 import prompts.actions
@@ -7,12 +9,14 @@ import prompts.reads
 import registry.actions
 import registry.reads
 import serving.actions
-from accounts.access import Actor
+from accounts.access import Actor, require, require_stage_permission
 from accounts.actions import grant_role
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import User
+from accounts.roles import Permission
 from governance import actions, gate, policies
 from governance.models import ApprovalRequest
+from governance.subjects import subject_of
 from home.approvals.roles import granting
 from prompts.models import PromptVersion
 from registry.models import Version
@@ -36,27 +40,37 @@ def find_version(kind: str, asset: str, version: int, by: Actor) -> Version | Pr
 
 def carry_out(request: ApprovalRequest, by: Actor) -> None:
     """Make the approved change in the caller's transaction and close the request. Each owner asks the gate itself."""
-    kind, judged = request.kind, policies.evaluate(request)
+    kind, judged, requester = request.kind, policies.evaluate(request), _as_requester(request, by)
+    with _rights_of_requester(request):
+        if kind in VERSIONED:
+            on = subject_of(request)
+            require(requester, Permission.REQUEST_CREATE, on, stage=request.stage)
+            require_stage_permission(requester, request.stage, on)
+        else:
+            _change(request, requester)
     if request.renews_id is not None:
         gate.require_approved(request)  # the bytes are there already: only their approval is renewed
     elif kind in VERSIONED:
         apply = owner(kind).apply_removal if request.change is not None else owner(kind).apply_request
         apply(request=request, by=by)
-    else:
-        _change(request, _as_requester(request, by))
     actions.mark_applied(request=request, by=by, judged=judged)
 
 
 def _change(request: ApprovalRequest, by: Actor) -> None:
+    if request.kind == "deployment":
+        serving.actions.apply_request(request=request, by=by)
+    elif request.kind == "policy":
+        actions.apply_change(request, by)
+    else:
+        user, facts = granting(request, by)
+        grant_role(user=user, request_id=request.pk, reason=request.reason, by=by, **facts)
+
+
+@contextmanager
+def _rights_of_requester(request: ApprovalRequest) -> Iterator[None]:
     """Changes are made with the rights of who asked for them: an approval lets pass what they may do, and adds none."""
     try:
-        if request.kind == "deployment":
-            serving.actions.apply_request(request=request, by=by)
-        elif request.kind == "policy":
-            actions.apply_change(request, by)
-        else:
-            user, facts = granting(request, by)
-            grant_role(user=user, request_id=request.pk, reason=request.reason, by=by, **facts)
+        yield
     except Forbidden as refused:
         raise Conflict(
             f"{request.requested_by}, who asked for it, may not do it any more: {refused.detail}",

@@ -8,6 +8,7 @@ from django.utils.dateparse import parse_datetime
 import prompts.reads
 import registry.reads
 from accounts.access import Actor, require
+from accounts.actions.grants import check_hands_out_own, role_of
 from accounts.errors import Conflict, Invalid
 from accounts.models import Grant, Team, User
 from accounts.roles import Permission
@@ -44,7 +45,7 @@ def open_role(
         "stage": stage,
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
-    _on(change, team, by)
+    check_hands_out_own(role, role_of(team, role), _on(change, team, by), by)
     return actions.open_change(
         team=team,
         kind="role",
