@@ -41,7 +41,7 @@ _FACTS = (
 )  # fmt: skip
 _CHIPS = {
     "actor": "Who", "asset": "What", "action": "Action", "flag": "Origin", "after": "From", "before": "Until",
-    "team": "Team", "door": "Door", "key": "Key", "request": "HTTP request", "about": "Exactly",
+    "team": "Team", "door": "Came through", "key": "Key", "request": "HTTP request", "about": "Exactly",
 }  # fmt: skip
 _MOST_NEW = 99
 _LIFE_PAGE = 200
@@ -96,7 +96,7 @@ def _filters(values: dict[str, str], teams: Sequence[str]) -> list[dict[str, Any
         {
             "name": "flag",
             "kind": "choice",
-            "label": "Any origin",
+            "label": "All changes",
             "value": values["flag"],
             "choices": [("out_of_band", "Behind the application's back")],
         },
@@ -109,7 +109,7 @@ def _filters(values: dict[str, str], teams: Sequence[str]) -> list[dict[str, Any
             "value": values["team"],
             "choices": [(name, name) for name in teams],
         },
-        {"name": "door", "kind": "choice", "label": "Any door", "value": values["door"], "choices": DOORS},
+        {"name": "door", "kind": "choice", "label": "Came through", "value": values["door"], "choices": DOORS},
         {"name": "key", "kind": "text", "label": "Key id", "value": values["key"]},
         {"name": "request", "kind": "text", "label": "HTTP request id", "value": values["request"]},
         {"name": "about", "kind": "text", "label": "Exactly, as model:7", "value": values["about"]},
@@ -157,6 +157,7 @@ def event_detail(request: HttpRequest, event_id: int) -> HttpResponse:
     context = {
         "event": event,
         "changes": changes(event.before, event.after),
+        "came_through": dict(DOORS).get(event.via, event.via),
         "erased_change": not {"before", "after"}.isdisjoint(event.erased),
         "subjects": [_subject(event, subject) for subject in event.subjects],
         "together": together,

@@ -14,6 +14,7 @@ import registry.hot
 from accounts import refusals
 from accounts.errors import Problem
 from accounts.rest import unstorable
+from accounts.roles import PERMISSION_DESCRIPTIONS, Permission
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _SMALL_FORM = 1024 * 1024
@@ -107,7 +108,9 @@ class ProblemMiddleware:
             return None
         refusals.note(request, exception)
         template = "components/problem.html" if request.htmx else "problem.html"  # type: ignore[attr-defined]
-        return render(request, template, {"problem": exception}, status=exception.status)
+        missing = getattr(exception, "permission", "")
+        about = PERMISSION_DESCRIPTIONS.get(Permission(missing), "") if missing in set(Permission) else ""
+        return render(request, template, {"problem": exception, "permission_about": about}, status=exception.status)
 
 
 problems = ProblemMiddleware

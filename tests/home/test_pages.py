@@ -207,3 +207,9 @@ def test_the_api_page_needs_no_account(client):
     for operation in operations:
         assert set(operation["tags"]) <= names
         assert operation["responses"]["401"]["content"]["application/problem+json"]
+
+
+def test_a_refused_page_says_what_the_permission_is_for(cast, client_of):
+    page = client_of(cast.dana).get("/requests/glass")
+    assert page.status_code == 403
+    assert "glass.break</code>: Break the glass" in page.content.decode()

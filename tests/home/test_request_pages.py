@@ -218,6 +218,14 @@ def test_a_stale_approval_says_why_at_the_policy_and_in_the_time_line(story, cli
     assert "changed the policy" in page
 
 
+def test_the_comment_of_the_last_approval_is_said_once(story, client_of):
+    request = ask(story, apply_at=timezone.now() + timedelta(hours=3))
+    approvals.decide(request=request, verdict="approve", comment="Fine for tonight", by=story.bob)
+    page = text_of(client_of(story.cast.alice), f"/requests/{request.pk}")
+    assert page.count("Fine for tonight") == 1
+    assert "gave the last approval" in page and "Applied " in page
+
+
 def test_comments_are_escaped_and_mentions_marked(story, client_of):
     request = ask(story)
     approvals.decide(

@@ -43,7 +43,9 @@ class MoveForm(forms.Form):
 
     kind = forms.ChoiceField(choices=KINDS)
     asset = forms.CharField(
-        max_length=200, help_text="team/name", widget=forms.TextInput(attrs={"list": "assets", "autocomplete": "off"})
+        max_length=200,
+        help_text="As team/name.",
+        widget=forms.TextInput(attrs={"list": "assets", "autocomplete": "off"}),
     )
     version = forms.IntegerField(
         min_value=1, widget=forms.NumberInput(attrs={"list": "versions", "autocomplete": "off"})

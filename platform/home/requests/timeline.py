@@ -1,7 +1,7 @@
 """The life of a request in one list: what people said, what evidence came, what the policy and the clock did."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -114,7 +114,9 @@ def _events(request: ApprovalRequest) -> tuple[list[Entry], set[tuple[int | None
         elif event.action == "request.answered":
             answers.add((event.actor_id, event.reason))
         elif event.action not in _SAID_BY_REVIEW and not (event.xid in applied and event.action in _SAID_BY_APPLYING):
-            told.append(_told(event))
+            entry = _told(event)
+            # The last approval's comment stands with the approval itself, just above.
+            told.append(replace(entry, detail="") if event.action == "request.approved" else entry)
     return told, answers
 
 
