@@ -18,6 +18,7 @@ from governance.models import ApprovalRequest, Policy
 from governance.policies.subject import incumbent_of
 from governance.rules import parse
 from home import approvals
+from prompts.models import Label
 from registry.models import Alias
 from tests.conftest import PASSWORD, make_cast
 from tests.test_attacks import add_version, approve, ask, make_model
@@ -283,3 +284,82 @@ def test_what_the_body_says_beside_its_fields_is_not_heard(cast, model, api):
             ApprovalRequest.objects.get() if answer.status_code == 201 else ask(model, Actor(cast.alice)),
             Actor(cast.alice),
         )
+
+
+def test_a_policy_is_not_changed_for_somebody_who_may_not_any_more(cast):
+    admin = Actor(cast.admin)
+    grant_role(user=cast.carol, role=Role.ADMIN, on=cast.team, by=admin)
+    policy = guard(cast.team, admin, "*", kind="model", stage="production")
+    guard(cast.team, admin, "*", kind="policy")
+    asked = actions.ask_for_policy(team=cast.team, action="remove", policy=policy, reason="", by=Actor(cast.carol))
+    revoke_role(user=cast.carol, role=Role.ADMIN, on=cast.team, by=admin)
+    with pytest.raises(Conflict, match="may not do it any more"):
+        approve(asked, Actor(cast.bob))
+    policy.refresh_from_db()
+    assert policy.removed_at is None
+
+
+def test_a_comment_applies_nothing(cast, model):
+    """What is due is applied for who asked for it, not in the name of who happens to say something."""
+    asked = approve(schedule(model, Actor(cast.alice)), Actor(cast.bob))
+    ApprovalRequest.objects.filter(pk=asked.pk).update(apply_at=timezone.now() - timedelta(seconds=1))
+    said = approvals.decide(request=asked, verdict="comment", comment="Soon?", by=Actor(cast.bob))
+    assert (said.state, production(model)) == ("approved", None)
+    assert approvals.apply_due() == 1
+    assert Alias.objects.get(asset=model).updated_by == cast.alice
+
+
+def test_rolling_back_a_glass_undoes_nothing_that_was_approved_since(cast, model):
+    alice, bob, admin = Actor(cast.alice), Actor(cast.bob), Actor(cast.admin)
+    add_version(model, alice, **{"extra.txt": b"2"})
+    approve(ask(model, alice, 1), bob)
+    broken = smash(model, 2, admin)
+    for number in (1, 2):
+        approve(ask(model, alice, number), bob)
+    assert production(model) == 2
+    approvals.settle_glass(request=broken, verdict="roll_back", comment="too early", by=bob)
+    assert production(model) == 2
+
+
+def test_rolling_back_a_prompts_glass_undoes_nothing_that_was_approved_since(cast, api):
+    alice, bob, admin = api(cast.alice), api(cast.bob), api(cast.admin)
+    alice.post("/api/v1/prompts", {"team": "acme", "name": "p"})
+    for text in ("x", "y"):
+        alice.post("/api/v1/prompts/acme/p/versions", {"type": "text", "template": text})
+
+    def put(number):
+        body = {"kind": "prompt", "asset": "acme/p", "version": number, "alias": "production"}
+        asked = alice.post("/api/v1/requests", body).json()
+        assert bob.post(f"/api/v1/requests/{asked['id']}/reviews", {"verdict": "approve"}).json()["state"] == "applied"
+
+    put(1)
+    body = {"kind": "prompt", "asset": "acme/p", "version": 2, "alias": "production", "reason": WHY}
+    broken = admin.post("/api/v1/requests/break-glass", body)
+    assert broken.status_code == 201, broken.json()
+    put(1)
+    put(2)
+    done = bob.post(f"/api/v1/requests/{broken.json()['id']}/glass", {"verdict": "roll_back", "comment": "too early"})
+    assert done.status_code == 201, done.json()
+    assert Label.objects.get(prompt__name="p", name="production").version.number == 2
+
+
+def test_who_sees_no_requests_sees_none_by_a_dry_run(cast, model, api):
+    """A role of the team's own that writes policies, and may not look at assets."""
+    admin = Actor(cast.admin)
+    ask(model, Actor(cast.alice))
+    create_role(team=cast.team, slug="lawyer", permissions=["team.view", "policy.edit"], by=admin)
+    grant_role(user=cast.mallory, role="lawyer", on=cast.team, by=admin)
+    draft = {
+        "team": "acme",
+        "kind": "model",
+        "pattern": "*",
+        "stage": "production",
+        "checks": [],
+        "reviews": {"count": 1},
+    }
+    client = api(cast.mallory)
+    assert client.get("/api/v1/requests").json()["results"] == []
+    answer = client.post("/api/v1/policies/dry-run", draft)
+    assert answer.status_code == 403
+    assert "asset.view" in answer.json()["detail"]
+    assert api(cast.admin).post("/api/v1/policies/dry-run", draft).status_code == 200

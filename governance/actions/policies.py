@@ -222,8 +222,9 @@ def remove_policy(*, policy: Policy, by: Actor, request: ApprovalRequest | None 
 
 @transaction.atomic
 def apply_change(request: ApprovalRequest, by: Actor) -> None:
-    """Carry out an approved request of kind policy, in the transaction of whoever applies it. What `by` may do was checked when it
-    was asked and reviewed; whether the approval covers exactly this is checked by the gate."""
+    """Carry out an approved request of kind policy with the rights of `by`, who asked for it. Whether the approval covers exactly
+    this is checked by the gate."""
+    require(by, Permission.POLICY_EDIT, request.team)
     change = request.change
     if request.kind != "policy" or not isinstance(change, Mapping):
         raise Conflict("This request is not about a policy.", link=f"/requests/{request.pk}")

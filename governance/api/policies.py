@@ -128,10 +128,11 @@ class PolicyDryRunView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """What this policy would have done to each request of the past year, judged by the evidence and the reviews of its day.
-        Writes nothing. Needs policy.edit."""
+        Writes nothing. Needs policy.edit and asset.view."""
         data = self.read(PolicyCreateSerializer)
         team = get_team(self.by, data.pop("team"))
         require(self.by, Permission.POLICY_EDIT, team)
+        require(self.by, Permission.ASSET_VIEW, team)  # it names the requests
         found = draft(team=team, **data)
         run = policies.dry_run(team=team, kind=found.kind, pattern=found.pattern, stage=found.stage, rules=found.rules)
         return Response(DryRunSerializer(run).data)

@@ -96,6 +96,8 @@ def _submitted(request: HttpRequest, by: Actor, form: Editor, team: Team, policy
             )
             return _asked(request, asked)
         found = draft(team=team, **form.scope, **form.rules_json)
+        if do == "dry-run":
+            require(by, Permission.ASSET_VIEW, team)  # it names the requests
     except Problem as problem:
         if do == "refresh":
             return _page(request, form, team, policy)

@@ -56,11 +56,12 @@ def apply_removal(*, request: ApprovalRequest, by: Actor) -> None:
 
 @transaction.atomic
 def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
-    """Put the label back to where it was before the glass was broken, if it still points at what the glass was broken for.
+    """Put the label back to where it was before the glass was broken, if nothing has moved it since.
     Returns what was done, in words."""
     prompt = lock_prompt(_approved(request, request.version_id, request.digest).prompt)
     label = Label.objects.select_related("version").filter(prompt=prompt, name=request.slot).first()
-    if label is None or label.version.digest != request.digest:
+    last = LabelMove.objects.filter(prompt=prompt, name=request.slot).order_by("-id").first()
+    if label is None or last is None or last.request_id != request.pk:
         return f"'{request.slot}' had moved on already and stays."
     reason = f"Request {request.pk} was rolled back."
     if request.previous_version_id is None:

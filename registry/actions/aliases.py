@@ -57,11 +57,12 @@ def apply_removal(*, request: ApprovalRequest, by: Actor) -> None:
 
 @transaction.atomic
 def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
-    """Put the alias back to where it was before the glass was broken, if it still points at what the glass was broken for.
+    """Put the alias back to where it was before the glass was broken, if nothing has moved it since.
     Returns what was done, in words."""
     asset = lock_asset(_approved(request, request.version_id, request.digest).asset)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=request.slot).first()
-    if alias is None or alias.version.digest != request.digest:
+    last = AliasMove.objects.filter(asset=asset, name=request.slot).order_by("-id").first()
+    if alias is None or last is None or last.request_id != request.pk:
         return f"'{request.slot}' had moved on already and stays."
     reason = f"Request {request.pk} was rolled back."
     if request.previous_version_id is None:

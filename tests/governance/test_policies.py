@@ -97,7 +97,7 @@ def test_an_approved_request_makes_exactly_the_policy_that_it_asked_for(create, 
     assert asked.state == "approved"
     with pytest.raises(ApprovalRequired, match="does not approve this"):
         create(checks=[{**EXACT, "minimum": 0.1}], request=asked)
-    actions.apply_change(asked, Actor(cast.bob))
+    actions.apply_change(asked, Actor(cast.admin))
     made = Policy.objects.get(kind="model")
     assert made.current.checks == [EXACT]
     event = AuditEvent.objects.filter(action="policy.created").order_by("-id").first()
@@ -113,9 +113,9 @@ def test_an_approved_change_is_not_applied_over_a_newer_one(create, cast):
     for asked in (first, second):
         actions.review(request=asked, verdict="approve", comment="", by=Actor(cast.bob), on=cast.team)
         asked.refresh_from_db()
-    actions.apply_change(first, Actor(cast.bob))
+    actions.apply_change(first, Actor(cast.admin))
     with pytest.raises(Conflict, match="has changed since"):
-        actions.apply_change(second, Actor(cast.bob))
+        actions.apply_change(second, Actor(cast.admin))
     policy.refresh_from_db()
     assert policy.removed_at is None
 

@@ -39,7 +39,8 @@ def decide(
         request=request, verdict=verdict, comment=comment, by=by, on=subject_of(request), shown=shown,
         on_behalf_of=on_behalf_of,
     )  # fmt: skip
-    if request.state == State.APPROVED and _condition(request) == (True, ""):
+    # A comment on what is due already applies nothing: that is done for who asked, by `apply_due`.
+    if verdict == Review.Verdict.APPROVE and request.state == State.APPROVED and _condition(request) == (True, ""):
         carry_out(request, by)
         request.refresh_from_db()
     return request
