@@ -363,3 +363,14 @@ def test_who_sees_no_requests_sees_none_by_a_dry_run(cast, model, api):
     assert answer.status_code == 403
     assert "asset.view" in answer.json()["detail"]
     assert api(cast.admin).post("/api/v1/policies/dry-run", draft).status_code == 200
+
+
+def test_a_renewal_is_no_way_past_settling_a_broken_glass(cast, model):
+    """Renewed before it is settled, what is rolled back then would have an approval that nobody rolls back."""
+    broken = smash(model, 1, Actor(cast.admin))
+    with pytest.raises(Conflict, match="settle it first"):
+        approvals.renew(request=broken, by=Actor(cast.alice))
+    assert keeping.lapse(broken.pk, "its time has passed")
+    assert not ApprovalRequest.objects.filter(renews=broken).exists()
+    settled = approvals.settle_glass(request=broken, verdict="confirm", comment="right", by=Actor(cast.bob))
+    assert approve(approvals.renew(request=settled, by=Actor(cast.alice)), Actor(cast.bob)).state == "applied"

@@ -115,12 +115,12 @@ def lapse(request_id: int, reason: str) -> bool:
 
 
 def _is_in_use(request: ApprovalRequest) -> bool:
-    """Is this the last that was applied to its slot?"""
+    """Is this the last that was applied to its slot, and (a broken glass) confirmed?"""
     later = ApprovalRequest.objects.filter(
         kind=request.kind, asset_id=request.asset_id, slot=request.slot, state=State.APPLIED, pk__gt=request.pk
     ).exclude(afterwards=ApprovalRequest.Afterwards.ROLLED_BACK)
-    rolled_back = request.afterwards == ApprovalRequest.Afterwards.ROLLED_BACK
-    return not rolled_back and not later.filter(Q(closed_at__gt=request.closed_at)).exists()
+    good = request.afterwards in ("", ApprovalRequest.Afterwards.CONFIRMED)
+    return good and not later.filter(Q(closed_at__gt=request.closed_at)).exists()
 
 
 def _is_being_renewed(request: ApprovalRequest) -> bool:

@@ -107,6 +107,10 @@ def open_renewal(*, request: ApprovalRequest, by: Actor, requested_by: Actor) ->
         raise Conflict("Only an applied approval of a version is renewed.", link=f"/requests/{request.pk}")
     if request.afterwards == ApprovalRequest.Afterwards.ROLLED_BACK:
         raise Conflict("What was rolled back is not renewed: ask for it anew.", link=f"/requests/{request.pk}")
+    if request.afterwards == ApprovalRequest.Afterwards.PENDING:
+        raise Conflict(
+            "The glass was broken for it and nobody has settled that: settle it first.", link=f"/requests/{request.pk}"
+        )
     since = request.lapse_reason or "it ends soon"
     return _open(
         requested_by,

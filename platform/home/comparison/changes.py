@@ -34,7 +34,7 @@ def describe(request: ApprovalRequest) -> Change:
     if request.kind == ApprovalRequest.Kind.POLICY:
         # What a policy is for never changes, and what is kept of the one before does not repeat it.
         scope = {name: after[name] for name in ("kind", "pattern", "stage") if name in after}
-        was = policy_sentences(scope | before) if before else []
+        was = policy_sentences({**scope, **before}) if before else []
         return Change(was, [] if removing else policy_sentences(after))
     if request.kind == ApprovalRequest.Kind.ROLE:
         held = role_sentences(before, request.team.name)

@@ -77,7 +77,7 @@ def _renewable(request: ApprovalRequest) -> bool:
         request.state == State.APPLIED
         and request.version_id is not None
         and lapses
-        and request.afterwards != Afterwards.ROLLED_BACK
+        and request.afterwards in ("", Afterwards.CONFIRMED)
         and not any(renewal.state in _LIVE for renewal in request.renewals.all())
     )
 
