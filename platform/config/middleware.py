@@ -14,7 +14,7 @@ import registry.hot
 from accounts import refusals
 from accounts.errors import Problem
 from accounts.rest import unstorable
-from accounts.roles import PERMISSION_DESCRIPTIONS, Permission
+from accounts.roles import PERMISSION_DESCRIPTIONS, SITE_PERMISSIONS, Permission
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _SMALL_FORM = 1024 * 1024
@@ -110,7 +110,8 @@ class ProblemMiddleware:
         template = "components/problem.html" if request.htmx else "problem.html"  # type: ignore[attr-defined]
         missing = getattr(exception, "permission", "")
         about = PERMISSION_DESCRIPTIONS.get(Permission(missing), "") if missing in set(Permission) else ""
-        return render(request, template, {"problem": exception, "permission_about": about}, status=exception.status)
+        context = {"problem": exception, "permission_about": about, "by_role": missing not in SITE_PERMISSIONS}
+        return render(request, template, context, status=exception.status)
 
 
 problems = ProblemMiddleware
