@@ -182,7 +182,7 @@ def signed_in(instance: Instance, chromium: Browser) -> Iterator[Callable[..., P
         page.goto("/accounts/login/")
         page.get_by_label("Email").fill(instance.people[name]["email"])
         page.get_by_label("Password").fill(instance.people[name]["password"])
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url(lambda url: "/accounts/login" not in url)
         return page
 

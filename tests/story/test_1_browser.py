@@ -64,7 +64,9 @@ def test_the_story_in_the_browser(instance: Instance, signed_in):
     bob.goto("/requests/")
     bob.get_by_role("link", name="acme/date-normaliser").filter(has_text="v2").click()
     assert bob.url == second
-    bob.get_by_label("Comment").last.fill("Numbers and card are convincing.")
+    bob.get_by_role("region", name="Your decision").get_by_role("textbox", name="Comment").fill(
+        "Numbers and card are convincing."
+    )
     bob.get_by_role("button", name="Approve").click()
     expect(bob.get_by_text("points at version 2 now")).to_be_visible()
     assert instance.api("alice").get("/models/acme/date-normaliser/aliases/production").json()["number"] == 2
@@ -101,8 +103,8 @@ def test_the_story_in_the_browser(instance: Instance, signed_in):
         expect(carol.locator("td code", has_text=action).first).to_be_visible()
     carol.goto(f"{MODEL}/versions/2")
     carol.get_by_role("link", name=re.compile("life", re.I)).first.click()
-    for action in ("version.registered", "evaluation.started", "request.opened", "alias.moved", "deployment.created"):
-        expect(carol.locator("li code", has_text=action).first).to_be_visible()
+    for act in ("registered version", "started evaluation", "opened request", "moved alias", "created deployment"):
+        expect(carol.get_by_role("listitem").filter(has_text=act).first).to_be_visible()
     for path in ("/models/new", "/evaluations/new", "/policies/new", "/requests/new"):
         answer = carol.goto(path)
         assert answer is not None

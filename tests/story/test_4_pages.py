@@ -18,13 +18,18 @@ PAGES = {
         f"{MODEL}/versions/2", f"{MODEL}/compare?from=1&to=2", "/datasets/", "/datasets/acme/dates", "/prompts/", "/prompts/new",
         "/prompts/acme/extract-dates", "/prompts/acme/extract-dates/versions/2", "/evaluations/", "/evaluations/new", "/evaluations/1",
         "/runs/", "/runs/1", "/deployments/", "/policies/", "/settings/", "/settings/keys/", "/search?q=date", "/api/docs",
+        "/settings/sessions/", "/settings/notifications/", "/settings/delegations/", "/accounts/2fa/", "/notices/",
     ],
     "dana": ["/deployments/new?model=acme/date-normaliser"],
     "carol": [
         "/ledger/", "/ledger/?action=request&door=ui&actor=alice", "/ledger/?asset=nothing-like-this", "/ledger/40",
         "/ledger/life/model/2", "/ledger/life/user/2", "/ledger/integrity", "/ledger/views",
     ],
-    "admin": ["/settings/team/", "/settings/people/", "/policies/new", "/policies/1", "/ledger/erase"],
+    "admin": [
+        "/settings/team/", "/settings/people/", "/policies/new", "/policies/1", "/ledger/erase", "/requests/glass",
+        "/settings/webhooks/", "/settings/webhooks/new", "/settings/team/acme/roles/", "/settings/team/acme/groups/",
+        "/access/who?permission=request.review&on=acme/date-normaliser", "/access/what?person=bob@example.com",
+    ],
     "mallory": ["/", "/models/"],
 }  # fmt: skip
 
