@@ -4,7 +4,7 @@ transaction ends, so that an upload and the sweeper can never pass each other.""
 from django.db import connection, transaction
 
 from registry import storage
-from registry.models import Blob, File
+from registry.models import Artifact, Blob, File
 
 
 def lock(sha256: str) -> None:
@@ -21,11 +21,16 @@ def claim(incoming: storage.Incoming) -> Blob:
     return blob
 
 
+def is_used(sha256: str) -> bool:
+    """Does a version or an artifact hold these bytes?"""
+    return File.objects.filter(blob_id=sha256).exists() or Artifact.objects.filter(blob_id=sha256).exists()
+
+
 def release(sha256: str) -> bool:
-    """Delete a blob that no version refers to; False when one does. Safe to call at any time, and twice."""
+    """Delete a blob that nothing refers to; False when something does. Safe to call at any time, and twice."""
     with transaction.atomic():
         lock(sha256)
-        if File.objects.filter(blob_id=sha256).exists():
+        if is_used(sha256):
             return False
         Blob.objects.filter(pk=sha256).delete()
         # Before the commit, while the lock is held: a row without bytes is mended by the next upload, bytes that an

@@ -18,14 +18,15 @@ from django.http import HttpRequest, HttpResponse
 from accounts import keys
 from accounts.grant_sql import GRANTS, covers, gives
 from accounts.middleware import address_of
-from accounts.models import NAME_PATTERN
+from accounts.models import ASSET_NAME_PATTERN, NAME_PATTERN
 from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
 from registry.representations import alias_fields, etag_of, version_fields
 
 _NAME = NAME_PATTERN.strip("^$")
+_ASSET = ASSET_NAME_PATTERN.strip("^$")
 _ADDRESS = re.compile(
-    rf"/api/v1/(models|datasets)/({_NAME})/({_NAME})/(?:aliases/({_NAME})|versions/([1-9][0-9]{{0,8}}))"
+    rf"/api/v1/(models|datasets)/({_NAME})/({_ASSET})/(?:aliases/({_NAME})|versions/([1-9][0-9]{{0,8}}))"
 )
 # The last use of a key and its first from an address are written by the ordinary door, which also refuses: where there is
 # anything to write or refuse, the request goes there.
@@ -42,6 +43,7 @@ FROM accounts_apikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_team t ON t.name = %(team)s AND (k.team_id IS NULL OR k.team_id = t.id)
 JOIN registry_asset a ON a.team_id = t.id AND a.kind = %(kind)s AND a.name = %(name)s
+    AND a.deleted_at IS NULL
 {alias_joins}
 JOIN accounts_user c ON c.id = v.created_by_id
 LEFT JOIN accounts_user r ON r.id = v.registered_by_id

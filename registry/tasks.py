@@ -39,7 +39,11 @@ def sweep_uploads() -> None:
 
 
 def _sweep(hashes: list[str]) -> int:
-    used = set(Blob.objects.filter(pk__in=hashes, files__isnull=False).values_list("pk", flat=True).distinct())
+    blobs_of = Blob.objects.filter(pk__in=hashes)
+    used = {
+        *blobs_of.filter(files__isnull=False).values_list("pk", flat=True).distinct(),
+        *blobs_of.filter(artifacts__isnull=False).values_list("pk", flat=True).distinct(),
+    }
     return sum(blobs.release(sha256) for sha256 in hashes if sha256 not in used)
 
 

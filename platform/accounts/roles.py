@@ -19,6 +19,7 @@ class Permission(StrEnum):
     ASSET_VIEW = "asset.view"
     ASSET_CREATE = "asset.create"
     ASSET_EDIT = "asset.edit"
+    FILE_DOWNLOAD = "file.download"
     ALIAS_MOVE = "alias.move"
     RUN_CREATE = "run.create"
     EVALUATION_RUN = "evaluation.run"
@@ -45,6 +46,7 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     P.ASSET_VIEW: "See models, datasets and prompts, their versions and evaluations.",
     P.ASSET_CREATE: "Make models, datasets and prompts.",
     P.ASSET_EDIT: "Change what describes them and register versions.",
+    P.FILE_DOWNLOAD: "Download the files of gated models and datasets. Those of others are for whoever sees them.",
     P.ALIAS_MOVE: "Move aliases and labels that are not protected.",
     P.RUN_CREATE: "Start and cancel fine-tuning runs.",
     P.EVALUATION_RUN: "Evaluate a model on a dataset.",
@@ -85,14 +87,16 @@ ROLE_DESCRIPTIONS = {
 }
 _SEE = frozenset({P.TEAM_VIEW, P.ASSET_VIEW, P.DEPLOYMENT_VIEW})
 _USE = _SEE | {P.MODEL_INVOKE}
-_CONTRIBUTE = _USE | {P.ASSET_CREATE, P.ASSET_EDIT, P.ALIAS_MOVE, P.RUN_CREATE, P.EVALUATION_RUN, P.REQUEST_CREATE}
+_CONTRIBUTE = _USE | {
+    P.ASSET_CREATE, P.ASSET_EDIT, P.FILE_DOWNLOAD, P.ALIAS_MOVE, P.RUN_CREATE, P.EVALUATION_RUN, P.REQUEST_CREATE,
+}  # fmt: skip
 # Nobody has these by a role, an administrator's included: they come with being a site administrator.
 SITE_PERMISSIONS = frozenset({P.LEDGER_ERASE})
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _USE,
     Role.CONTRIBUTOR: _CONTRIBUTE | {P.PRODUCTION_SET},
     Role.REVIEWER: _USE | {P.REQUEST_REVIEW, P.DELEGATION_CREATE},
-    Role.DEPLOYER: _USE | {P.DEPLOYMENT_MANAGE, P.PRODUCTION_SET},
+    Role.DEPLOYER: _USE | {P.FILE_DOWNLOAD, P.DEPLOYMENT_MANAGE, P.PRODUCTION_SET},
     Role.AUDITOR: _SEE | {P.LEDGER_VIEW, P.LEDGER_EXPORT},
     # Reviewing is left out on purpose: whoever hands out roles does not also approve. They may grant themselves
     # `reviewer`, and the ledger says so.
@@ -124,7 +128,7 @@ class Scope(StrEnum):
 
 
 SCOPE_PERMISSIONS: dict[Scope, frozenset[Permission]] = {
-    Scope.READ: _SEE | {P.LEDGER_VIEW, P.LEDGER_EXPORT},
+    Scope.READ: _SEE | {P.FILE_DOWNLOAD, P.LEDGER_VIEW, P.LEDGER_EXPORT},
     Scope.WRITE: (_CONTRIBUTE - {P.MODEL_INVOKE}) | {P.PRODUCTION_SET},
     Scope.REVIEW: _SEE | {P.REQUEST_REVIEW, P.DELEGATION_CREATE},
     Scope.DEPLOY: _SEE | {P.DEPLOYMENT_MANAGE, P.PRODUCTION_SET},

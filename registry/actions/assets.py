@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from accounts.access import Actor, Planned, require
-from accounts.actions import check_name
+from accounts.actions import check_asset_name
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
@@ -20,7 +20,7 @@ def create_asset(
 ) -> Asset:
     """A new model (with what it is for, `task`) or dataset, without versions yet. `restricted`: downloads are events."""
     require(by, Permission.ASSET_CREATE, Planned(team.pk, kind, name))
-    check_name(name)
+    check_asset_name(name)
     if kind not in Asset.Kind.values:
         raise Invalid("kind", f"Use one of {', '.join(Asset.Kind.values)}.")
     _check_texts(kind, description, task)
@@ -95,7 +95,7 @@ def _check_texts(kind: str, description: str, task: str) -> None:
         )
     if "\0" in description:
         raise Invalid("description", "The text has a NUL character in it.")
-    if kind == Asset.Kind.MODEL and task not in Asset.Task.values:
-        raise Invalid("task", f"Say what the model does: one of {', '.join(Asset.Task.values)}.")
+    if kind == Asset.Kind.MODEL and task and task not in Asset.Task.values:
+        raise Invalid("task", f"Use one of {', '.join(Asset.Task.values)}.")
     if kind == Asset.Kind.DATASET and task:
         raise Invalid("task", "Only models have a task. Leave it out.")

@@ -1,5 +1,6 @@
 """Versions: made as drafts, registered once, never changed afterwards."""
 
+import hashlib
 from typing import Any
 
 from django.db import transaction
@@ -54,6 +55,13 @@ def manifest_of(version: Version) -> list[dict[str, Any]]:
     return [{"path": path, "sha256": sha256, "size": size} for path, sha256, size in sorted(rows)]
 
 
+def commit_of(version: Version) -> str:
+    """What git-like clients call a registered version: 40 hex digits, its own even where two versions hold the same bytes."""
+    return hashlib.sha1(
+        f"countersign version {version.pk} {version.digest}".encode(), usedforsecurity=False
+    ).hexdigest()
+
+
 def register_version(*, version: Version, by: Actor) -> Version:
     """Check the files, fix the manifest and its digest for ever, and deposit what the card says as evidence.
 
@@ -75,13 +83,16 @@ def register_version(*, version: Version, by: Actor) -> Version:
 
 def _register(version: Version, manifest: list[dict[str, Any]], inspection: Inspection, by: Actor) -> Version:
     version.digest = digest_of({"files": manifest})
+    version.commit = commit_of(version)
     version.state = Version.State.REGISTERED
     version.registered_at = timezone.now()
     version.registered_by = person(by)
     version.facts = inspection.facts
     version.card = inspection.card
     version.row_index = inspection.row_index
-    version.save(update_fields=["digest", "state", "registered_at", "registered_by", "facts", "card", "row_index"])
+    version.save(
+        update_fields=["digest", "commit", "state", "registered_at", "registered_by", "facts", "card", "row_index"]
+    )
     touch(version.asset, by)
     record(
         Action.VERSION_REGISTERED,

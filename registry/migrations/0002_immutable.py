@@ -4,8 +4,11 @@ from django.db import migrations
 
 GUARD = """
 CREATE FUNCTION registry_version_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    -- What describes a registered version, or says that it is out of use, changes; what it is does not.
+    mutable text[] := ARRAY['description', 'archived_at', 'deleted_at', 'purged_at'];
 BEGIN
-    IF OLD.state = 'registered' THEN
+    IF OLD.state = 'registered' AND (TG_OP = 'DELETE' OR to_jsonb(OLD) - mutable <> to_jsonb(NEW) - mutable) THEN
         RAISE EXCEPTION 'Version % is registered: % of it is refused.', OLD.id, TG_OP USING ERRCODE = 'restrict_violation';
     END IF;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
@@ -18,6 +21,7 @@ CREATE TRIGGER registered_versions_stay BEFORE UPDATE OR DELETE ON registry_vers
 CREATE FUNCTION registry_file_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     version_state text;
+    gone timestamptz;
     wanted bigint;
 BEGIN
     FOREACH wanted IN ARRAY CASE TG_OP
@@ -26,8 +30,9 @@ BEGIN
         ELSE ARRAY[OLD.version_id, NEW.version_id] END
     LOOP
         -- FOR SHARE waits for a registration that is under way, and makes the next one wait for this.
-        SELECT state INTO version_state FROM registry_version WHERE id = wanted FOR SHARE;
-        IF version_state = 'registered' THEN
+        SELECT state, purged_at INTO version_state, gone FROM registry_version WHERE id = wanted FOR SHARE;
+        -- Once the grace period of a deleted version is over, its files go; its row stays.
+        IF version_state = 'registered' AND NOT (TG_OP = 'DELETE' AND gone IS NOT NULL) THEN
             RAISE EXCEPTION 'Version % is registered: % of its files is refused.', wanted, TG_OP
                 USING ERRCODE = 'restrict_violation';
         END IF;

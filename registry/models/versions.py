@@ -11,7 +11,8 @@ from registry.models.assets import Asset
 
 class VersionQuerySet(models.QuerySet["Version"]):
     def visible_to(self, actor: Actor) -> "VersionQuerySet":
-        return self.filter(asset__in=Asset.objects.filter(visible(actor, Permission.ASSET_VIEW, Asset)))
+        assets = Asset.objects.filter(visible(actor, Permission.ASSET_VIEW, Asset), deleted_at=None)
+        return self.filter(asset__in=assets)
 
     def registered(self) -> "VersionQuerySet":
         return self.filter(state=Version.State.REGISTERED)
@@ -38,6 +39,18 @@ class Version(models.Model):
     source_run_id = models.BigIntegerField(
         null=True, blank=True
     )  # the run that made it; text-like, no foreign key upwards
+    # Where it stands among the asset's versions: the branch it was committed to, and the version it was made from.
+    branch = models.CharField(max_length=96, default="main")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    # What git-like clients call it: 40 hex digits, fixed at registration, unlike the digest its own even where bytes repeat.
+    commit = models.CharField(max_length=40, blank=True)
+    # Bytes that lie elsewhere (an address that a client gave). Such a version never reaches a protected stage.
+    source = models.TextField(blank=True)
+    # From here on to the dates below: what may still change once it is registered.
+    description = models.TextField(blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)  # out of the lists; what refers to it works on
+    deleted_at = models.DateTimeField(null=True, blank=True)  # can be restored until its files are purged
+    purged_at = models.DateTimeField(null=True, blank=True)  # its files are gone; number, digest and history stay
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     registered_at = models.DateTimeField(null=True, blank=True)
@@ -49,12 +62,16 @@ class Version(models.Model):
         ordering = ["-number"]
         indexes = [
             models.Index(fields=["digest"], name="version_by_digest"),
+            models.Index(fields=["asset", "branch", "-number"], name="version_by_branch"),
             models.Index(
                 fields=["source_run_id"], condition=models.Q(source_run_id__isnull=False), name="version_by_run"
             ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["asset", "number"], name="version_number_is_unique"),
+            models.UniqueConstraint(
+                fields=["asset", "commit"], condition=~models.Q(commit=""), name="version_commit_is_unique"
+            ),
             models.CheckConstraint(
                 condition=models.Q(state="draft", digest="", registered_at=None)
                 | (models.Q(state="registered", registered_at__isnull=False) & ~models.Q(digest="")),

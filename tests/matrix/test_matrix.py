@@ -42,12 +42,12 @@ def test_every_route_has_an_expectation():
 
 ROLES = """
 viewer       team.view asset.view deployment.view model.invoke
-contributor  team.view asset.view deployment.view model.invoke asset.create asset.edit alias.move run.create evaluation.run
+contributor  team.view asset.view deployment.view model.invoke asset.create asset.edit file.download alias.move run.create evaluation.run
              request.create production.set
 reviewer     team.view asset.view deployment.view model.invoke request.review delegation.create
-deployer     team.view asset.view deployment.view model.invoke deployment.manage production.set
+deployer     team.view asset.view deployment.view model.invoke file.download deployment.manage production.set
 auditor      team.view asset.view deployment.view ledger.view ledger.export
-admin        team.view asset.view deployment.view model.invoke asset.create asset.edit alias.move run.create evaluation.run
+admin        team.view asset.view deployment.view model.invoke asset.create asset.edit file.download alias.move run.create evaluation.run
              request.create production.set deployment.manage team.manage policy.edit webhook.manage ledger.view ledger.export
              glass.break
 """

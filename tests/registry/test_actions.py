@@ -30,18 +30,21 @@ def test_a_name_that_exists_is_a_conflict_naming_the_field(make_asset):
         make_asset("dates")
     assert raised.value.errors == {"name": ["This name is taken."]} and raised.value.link == "/models/acme/dates"
     make_asset("dates", kind="dataset")  # another kind has its own names
+    with pytest.raises(Conflict):
+        make_asset("Dates")  # two that differ in case alone would be taken for each other
 
 
-@pytest.mark.parametrize("name", ["", "Dates", "a/b", "-a", "a" * 97, "..", "a b"])
+@pytest.mark.parametrize("name", ["", "a:b", "a/b", "-a", "a" * 97, "..", "a b"])
 def test_a_name_that_cannot_stand_in_an_address_is_refused(name, make_asset):
     with pytest.raises(Invalid) as raised:
         make_asset(name)
     assert set(raised.value.errors) == {"name"} and not Asset.objects.exists()
 
 
-def test_a_model_needs_a_task_and_a_dataset_has_none(make_asset):
-    with pytest.raises(Invalid, match="Say what the model does"):
-        make_asset(task="")
+def test_a_models_task_is_one_of_a_list_and_a_dataset_has_none(make_asset):
+    with pytest.raises(Invalid, match="Use one of text-generation"):
+        make_asset(task="everything")
+    assert make_asset("of-another-client", task="").task == ""
     with pytest.raises(Invalid, match="Only models"):
         make_asset(kind="dataset", task="text-generation")
 

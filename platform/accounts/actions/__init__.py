@@ -1,4 +1,4 @@
-from accounts.actions.common import check_name, role_target
+from accounts.actions.common import check_asset_name, check_name, role_target
 from accounts.actions.grants import grant, grant_role, revoke_grant, revoke_role
 from accounts.actions.groups import add_member, change_group, create_group, delete_group, remove_member
 from accounts.actions.keys import create_key, limit_key, revoke_key, rotate_key
@@ -18,6 +18,7 @@ __all__ = [
     "archive_role",
     "change_group",
     "change_role",
+    "check_asset_name",
     "check_name",
     "create_first_administrator",
     "create_group",

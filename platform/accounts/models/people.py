@@ -17,6 +17,10 @@ NAME_HELP = (
     "Use lower-case letters, digits, '.', '_' and '-' (at most 96), beginning and ending with a letter or digit."
 )
 valid_name = RegexValidator(NAME_PATTERN, NAME_HELP)
+# Models and datasets keep the case that clients of other registries gave them; two that differ in case alone are refused.
+ASSET_NAME_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?$"
+ASSET_NAME_HELP = NAME_HELP.replace("lower-case letters", "letters")
+valid_asset_name = RegexValidator(ASSET_NAME_PATTERN, ASSET_NAME_HELP)
 
 
 class UserManager(BaseUserManager["User"]):

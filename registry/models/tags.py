@@ -1,0 +1,32 @@
+"""Tags: what people and clients write beside assets and versions, changed at any time. A plain word is a key without a value."""
+
+from django.db import models
+
+from registry.models.assets import Asset
+from registry.models.versions import Version
+
+
+class AssetTag(models.Model):
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["asset", "key"], name="asset_tag_is_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}" if self.value else self.key
+
+
+class VersionTag(models.Model):
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["version", "key"], name="version_tag_is_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}" if self.value else self.key
