@@ -25,5 +25,5 @@ def asked(request: ApprovalRequest) -> str:
     """What the client's user reads."""
     return (
         f"'{request.slot}' of {request.asset_label} is protected: it moves when request {request.pk} is approved. "
-        f"See {settings.SITE_URL}{request.get_absolute_url()}"
+        f"See {settings.SITE_URL}/requests/{request.pk}"
     )
