@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.matrix.world import World, build
-
 
 @pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Both teams and all callers, inside one transaction: each call after that is undone by a savepoint of its own."""
     from django.conf import settings
 
     from serving import cluster
+    from tests.matrix.world import build  # not above: Django isn't set up yet where this folder is run alone
 
     patch = pytest.MonkeyPatch()
     patch.setattr(settings, "STORAGE", tmp_path_factory.mktemp("matrix") / "storage")
