@@ -23,7 +23,6 @@ def check_upload(*, version: Version, path: str, by: Actor) -> None:
     require(by, Permission.ASSET_EDIT, version.asset)
     person(by)
     paths.check_path(path)
-    paths.check_type(path, version.asset.kind)
     if version.is_registered:
         raise Conflict(
             f"Version {version.number} of {version.asset} is registered, so nothing in it changes. Make a new version.",
@@ -51,7 +50,6 @@ def add_file(
         stream, limit=settings.MAX_FILE_BYTES, expected_size=expected_size, expected_sha256=expected_sha256
     )
     try:
-        paths.check_content(path, incoming.beginning, version.asset.kind)
         with transaction.atomic():
             return _keep(version, path, incoming, by)
     finally:
