@@ -21,6 +21,8 @@ OPEN_PAGES = {
     "/readyz": "likewise",
     "/api/docs": "how to use the API, nothing of a team",
     "/api/v1/openapi.json": "likewise",
+    "/version": "MLflow's clients ask before they know a key; it says which of MLflow's APIs is spoken",
+    "/api/3.0/mlflow/server-info": "likewise",
 }
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.urls import resolve
 
 import registry.hot
 from accounts import refusals
@@ -59,6 +60,22 @@ def hot_reads(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return registry.hot.answer(request) or get_response(request)
+
+    return middleware
+
+
+_FOREIGN = ("/api/2.0/", "/api/3.0/")
+
+
+def foreign_doors(get_response: GetResponse) -> GetResponse:
+    """MLflow's addresses, ahead of sessions and pages: their views take keys alone, and say errors in MLflow's own shape."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
+            view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
+            response: HttpResponseBase = view(request, **parts)
+            return response
+        return get_response(request)
 
     return middleware
 

@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "config.middleware.request_id",
     "config.middleware.storable_addresses",
     "config.middleware.hot_reads",
+    "config.middleware.foreign_doors",
     "config.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
