@@ -128,12 +128,12 @@ def test_a_name_that_exists(alice, page, draft):
 def test_a_version_that_is_not_complete(alice, page, draft):
     with Unchanged():
         refused(alice.post(f"{draft}/register"), "files", "Upload some")
-    alice.put(f"{draft}/files/config.json", b"{}")
+    alice.put(f"{draft}/files/config.json", b"{nope")
     with Unchanged():
-        refused(alice.post(f"{draft}/register"), "files", "no weights")
+        refused(alice.post(f"{draft}/register"), "files", "config.json, line 1, column 2: not JSON")
         shown = page.post("/models/acme/m/versions/1/register")
         assert shown.status_code in (400, 422)
-        assert b"no weights" in shown.content
+        assert b"not JSON" in shown.content
         refused(alice.put("/api/v1/models/acme/m/aliases/candidate", {"version": 1}), "version", "Register it first")
 
 

@@ -17,7 +17,7 @@ from governance.actions import deposit_evidence
 from governance.ledger.actions import Action, Target, record
 from registry import datasets
 from registry.models import Asset, Version
-from serving.actions import hold_target, release_target
+from serving.actions import check_servable, hold_target, release_target
 from serving.models import Deployment
 
 State = Evaluation.State
@@ -242,6 +242,7 @@ def _check_subject(version: Version) -> None:
         )
     if not version.is_registered:
         raise Invalid("version", f"{version} is a draft. Register it first: a result is about exact bytes.")
+    check_servable(version)
 
 
 def _check_dataset(version: Version, model: Asset) -> None:

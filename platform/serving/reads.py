@@ -82,6 +82,8 @@ def choices(asset: Asset, stage: str, *, asked: int | None = None, limit: int = 
 
 
 def verdict_on(version: Version, stage: str) -> Choice:
+    if version.facts.get("servable") is False:
+        return Choice(version, False, f"It can't be served. {version.facts.get('not_servable', '')}".strip(), "")
     try:
         approval = gate.require_stage(
             team=version.asset.team,

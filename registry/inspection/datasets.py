@@ -16,6 +16,7 @@ from registry.inspection.manifest import Manifest
 MAX_LINE_BYTES = 16 << 20
 MAX_COLUMNS = 1_000
 _INDEX_ENTRIES = 512
+_DATA = (".jsonl", ".csv", ".parquet", ".json")
 csv.field_size_limit(MAX_LINE_BYTES)
 
 
@@ -40,13 +41,11 @@ def check(files: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
             files.json(path)
         elif lowered.endswith(".parquet"):
             _check_parquet(files, path)
-    if not index and not any(path.lower().endswith((".parquet", ".json")) for path in files):
-        raise Invalid(
-            "files",
-            "There is no data among the files: upload rows as .jsonl (one JSON object per line) or .csv.",
-            code="incomplete_version",
-        )
     facts: dict[str, Any] = {"rows": total, "columns": list(columns)} if index else {}
+    if not any(path.lower().endswith(_DATA) for path in files):
+        facts["warnings"] = [
+            "There are no rows among the files (.jsonl, .csv or .parquet), so nothing can be evaluated on it."
+        ]
     return facts, index
 
 

@@ -41,16 +41,25 @@ def check(files: Manifest, task: str) -> dict[str, Any]:
         "hidden_size": config["hidden_size"] if isinstance(config.get("hidden_size"), int) else None,
     }
     facts["warnings"] = _warnings(files, config, task)
-    return {name: value for name, value in facts.items() if value not in (None, "", [])}
+    found = {name: value for name, value in facts.items() if value not in (None, "", [], {}) and value != 0}
+    why_not = not_servable(files)
+    return found | ({"servable": False, "not_servable": why_not} if why_not else {"servable": True})
+
+
+def not_servable(files: Manifest) -> str:
+    """Why the engines can't load these files, in one sentence; '' when they can."""
+    if "config.json" not in files:
+        return "config.json is missing: it names the model's architecture (model.save_pretrained(folder) writes it)."
+    if not any(path.endswith(".safetensors") and "/" not in path for path in files):
+        return "There are no weights in safetensors: add a .safetensors file (model.save_pretrained(folder) writes it)."
+    if not any(name in files for name in _TOKENIZERS):
+        return "There is no tokenizer among the files (tokenizer.save_pretrained(folder) writes it)."
+    return ""
 
 
 def _config(files: Manifest) -> dict[str, Any]:
     if "config.json" not in files:
-        raise Invalid(
-            "files",
-            "config.json is missing: it names the model's architecture. model.save_pretrained(folder) writes it.",
-            code="incomplete_version",
-        )
+        return {}
     config = files.json("config.json")
     if not isinstance(config, dict):
         raise Invalid("files", "config.json: it holds no JSON object. Upload the file that save_pretrained wrote.")
@@ -58,14 +67,7 @@ def _config(files: Manifest) -> dict[str, Any]:
 
 
 def _weights(files: Manifest) -> dict[str, Header]:
-    paths = [path for path in files if path.endswith(".safetensors")]
-    if not paths:
-        raise Invalid(
-            "files",
-            "There are no weights: upload at least one .safetensors file (model.save_pretrained(folder) writes them).",
-            code="incomplete_version",
-        )
-    headers = {path: read_header(files, path) for path in paths}
+    headers = {path: read_header(files, path) for path in files if path.endswith(".safetensors")}
     if INDEX in files:
         _check_index(files, headers)
     return headers
@@ -89,8 +91,8 @@ def _check_index(files: Manifest, headers: dict[str, Header]) -> None:
 
 def _warnings(files: Manifest, config: dict[str, Any], task: str) -> list[str]:
     found = []
-    if not any(name in files for name in _TOKENIZERS):
-        found.append("There is no tokenizer among the files, so this version can't be served.")
+    if why_not := not_servable(files):
+        found.append(f"This version can't be served here. {why_not}")
     if task == Asset.Task.TEXT_GENERATION and not _has_chat_template(files):
         found.append("There is no chat template, so it answers completions but no chats.")
     if config.get("auto_map"):

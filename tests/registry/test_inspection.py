@@ -24,11 +24,9 @@ def refused(make_draft, make_asset, actor, cast, files, kind="model"):
 WHOLE = safetensors({"a": [10, 10], "b": [5]})
 MODELS = [
     ({}, "no files yet"),
-    (model_files(**{"config.json": None}), "config.json is missing"),
     (model_files(**{"config.json": b"{nope"}), r"config.json, line 1, column 2: not JSON"),
     (model_files(**{"config.json": b"[]"}), "no JSON object"),
     (model_files(**{"config.json": b"\xff\xfe{}"}), "not UTF-8"),
-    (model_files(**{"model.safetensors": None}), "There are no weights"),
     (
         model_files(**{"model.safetensors": WHOLE[:-7]}),
         f"model.safetensors: expected {len(WHOLE)} bytes, got {len(WHOLE) - 7}",
@@ -65,7 +63,6 @@ def test_an_incomplete_model_is_refused_naming_the_file(files, words, make_draft
 
 
 DATASETS = [
-    ({"README.md": b"# x"}, "There is no data"),
     ({"a.jsonl": b'{"input": "a"}\n{"input": \n'}, "a.jsonl, line 2, column"),
     ({"a.jsonl": b'{"input": "a"}\n\n[1]\n'}, "a.jsonl, line 3: each line must be a JSON object"),
     ({"a.jsonl": b'{"input": NaN}\n'}, "line 1: NaN"),
@@ -93,6 +90,35 @@ def test_facts_of_a_model(make_asset, make_version):
     assert facts["parameters"] == 105 and facts["dtypes"] == {"F32": 105} and facts["tensors"] == 2
     assert facts["context_length"] == 64 and facts["vocabulary"] == 100 and facts["files"] == 5
     assert facts["warnings"] == ["There is no chat template, so it answers completions but no chats."]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"notes.txt": b"anything"}, "config.json is missing"),
+        (model_files(**{"config.json": None}), "config.json is missing"),
+        (model_files(**{"model.safetensors": None}), "no weights in safetensors"),
+        (
+            model_files(**{"model.safetensors": None, "sub/model.safetensors": safetensors()}),
+            "no weights in safetensors",
+        ),
+        (model_files(**{"tokenizer.json": None}), "no tokenizer"),
+    ],
+)
+def test_any_files_are_registered_and_facts_say_why_they_can_not_be_served(files, reason, make_asset, make_version):
+    facts = make_version(make_asset(), files).facts
+    assert facts["servable"] is False and reason in facts["not_servable"]
+    assert any("can't be served here" in warning for warning in facts["warnings"])
+
+
+def test_a_whole_model_is_servable(make_asset, make_version):
+    facts = make_version(make_asset()).facts
+    assert facts["servable"] is True and "not_servable" not in facts
+
+
+def test_a_dataset_without_rows_is_registered_and_says_so(make_asset, make_version):
+    facts = make_version(make_asset(kind="dataset"), {"README.md": b"# x"}).facts
+    assert "There are no rows" in facts["warnings"][0]
 
 
 def test_facts_and_rows_of_a_dataset(make_asset, make_version):

@@ -56,6 +56,13 @@ def test_unapproved_version_is_refused_and_the_refusal_is_in_the_ledger(version:
     assert f"version:{version.pk}" in event.subjects
 
 
+def test_what_can_not_be_served_is_refused_with_the_reason(cast: SimpleNamespace, dana: Actor) -> None:
+    facts = {"servable": False, "not_servable": "config.json is missing."}
+    with pytest.raises(Invalid, match="can't be served. config.json is missing"):
+        create(make_version(cast, facts=facts), dana, stage="development")
+    assert not Deployment.objects.exists()
+
+
 def test_approval_of_one_digest_never_covers_another(approved: Version, cast: SimpleNamespace, dana: Actor) -> None:
     with pytest.raises(ApprovalRequired):
         create(make_version(cast, number=2), dana)

@@ -1,4 +1,5 @@
 from serving.actions.deployments import (
+    check_servable,
     create_deployment,
     delete_deployment,
     scale_deployment,
@@ -11,6 +12,7 @@ from serving.actions.targets import hold_target, release_target
 
 __all__ = [
     "apply_request",
+    "check_servable",
     "create_deployment",
     "delete_deployment",
     "hold_target",

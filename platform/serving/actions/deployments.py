@@ -302,6 +302,17 @@ def check_version(team: Team, version: Version, by: Actor) -> None:
         raise Invalid("model", f"{asset} doesn't say what it is for. Set its task, then deploy it.")
     if not version.is_registered:
         raise Invalid("version", f"{version} is a draft. Register it first: only registered versions are immutable.")
+    check_servable(version)
+
+
+def check_servable(version: Version) -> None:
+    """Raise where registration found that the engines can't load these files: a version may hold anything."""
+    if version.facts.get("servable") is False:
+        raise Invalid(
+            "version",
+            f"{version} can't be served. {version.facts.get('not_servable', '')}".strip(),
+            code="not_servable",
+        )
 
 
 def _ask_gate(deployment: Deployment, version: Version) -> int | None:
