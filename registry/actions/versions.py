@@ -87,7 +87,7 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
     version.state = Version.State.REGISTERED
     version.registered_at = timezone.now()
     version.registered_by = person(by)
-    version.facts = inspection.facts
+    version.facts = {**version.facts, **inspection.facts}  # a draft may know where it came from
     version.card = inspection.card
     version.row_index = inspection.row_index
     version.save(

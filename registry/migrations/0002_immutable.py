@@ -6,12 +6,13 @@ GUARD = """
 CREATE FUNCTION registry_version_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     -- What describes a registered version, or says that it is out of use, changes; what it is does not.
-    mutable text[] := ARRAY['description', 'archived_at', 'deleted_at', 'purged_at'];
+    mutable text[] := ARRAY['description', 'archived_at', 'deleted_at', 'purged_at', 'updated_at'];
 BEGIN
     IF OLD.state = 'registered' AND (TG_OP = 'DELETE' OR to_jsonb(OLD) - mutable <> to_jsonb(NEW) - mutable) THEN
         RAISE EXCEPTION 'Version % is registered: % of it is refused.', OLD.id, TG_OP USING ERRCODE = 'restrict_violation';
     END IF;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    NEW.updated_at := statement_timestamp();
     RETURN NEW;
 END
 $$;

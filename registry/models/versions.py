@@ -1,6 +1,7 @@
 """Versions: drafts that take files, then immutable."""
 
 from django.db import models
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from accounts.access import Actor, visible
@@ -53,6 +54,7 @@ class Version(models.Model):
     purged_at = models.DateTimeField(null=True, blank=True)  # its files are gone; number, digest and history stay
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)  # kept by the trigger in 0002
     registered_at = models.DateTimeField(null=True, blank=True)
     registered_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
 
@@ -63,6 +65,16 @@ class Version(models.Model):
         indexes = [
             models.Index(fields=["digest"], name="version_by_digest"),
             models.Index(fields=["asset", "branch", "-number"], name="version_by_branch"),
+            models.Index(fields=["-updated_at", "-id"], name="version_by_update"),
+            models.Index(
+                fields=["asset", "-number"], condition=models.Q(archived_at__isnull=False), name="version_archived"
+            ),
+            # The run that a client of MLflow named, which may be none of ours.
+            models.Index(
+                KT("facts__mlflow__run_id"),
+                condition=models.Q(facts__mlflow__run_id__isnull=False),
+                name="version_by_mlflow_run",
+            ),
             models.Index(
                 fields=["source_run_id"], condition=models.Q(source_run_id__isnull=False), name="version_by_run"
             ),
