@@ -60,12 +60,12 @@ _BY_ALIAS = _SELECT.format(
     **_GRANTED,
     alias_columns="l.updated_at, b.email",
     alias_joins="JOIN registry_alias l ON l.asset_id = a.id AND l.name = %(alias)s\n"
-    "JOIN accounts_user b ON b.id = l.updated_by_id\nJOIN registry_version v ON v.id = l.version_id",
+    "JOIN accounts_user b ON b.id = l.updated_by_id\nJOIN registry_version v ON v.id = l.version_id AND v.deleted_at IS NULL",
 )
 _BY_NUMBER = _SELECT.format(
     **_GRANTED,
     alias_columns="NULL::timestamptz, NULL::text",
-    alias_joins="JOIN registry_version v ON v.asset_id = a.id AND v.number = %(number)s",
+    alias_joins="JOIN registry_version v ON v.asset_id = a.id AND v.number = %(number)s AND v.deleted_at IS NULL",
 )
 
 
@@ -76,7 +76,7 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         return None
     match = _ADDRESS.fullmatch(request.path_info)
     header = request.META.get("HTTP_AUTHORIZATION", "")
-    if match is None or not header:
+    if match is None or not header or request.META.get("QUERY_STRING"):
         return None
     key = keys.split_key(keys.from_header(header) or "")
     if key is None:

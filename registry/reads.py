@@ -1,18 +1,23 @@
 """Finding models, datasets, versions and aliases as an actor sees them: what may not be seen is not found."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models.functions import Left
 
 from accounts.access import Actor
 from accounts.errors import NotFound
-from registry.models import Alias, AliasMove, Asset, File, Version
+from registry.models import Alias, AliasMove, Asset, AssetTag, File, Version, VersionTag
 from registry.models.assets import AssetQuerySet
+from registry.models.tags import INDEXED
 
 
 def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
     """The actor's models or datasets, with what a list shows of each: latest version, aliases, who changed it last."""
-    latest = Version.objects.filter(asset=OuterRef("pk")).order_by("-number")
+    latest = Version.objects.listed().filter(asset=OuterRef("pk")).order_by("-number")
     return (
         Asset.objects.visible_to(by)
         .filter(kind=kind)
@@ -26,9 +31,20 @@ def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
 
 
 def search_assets(
-    rows: AssetQuerySet, *, search: str = "", task: str = "", alias: str = "", team: str = ""
+    rows: AssetQuerySet,
+    *,
+    search: str = "",
+    task: str = "",
+    alias: str = "",
+    team: str = "",
+    tags: Sequence[str] = (),
+    archived: bool = False,
 ) -> AssetQuerySet:
-    """Narrow a list: words in name or description, the task, having an alias (a stage), the team."""
+    """Narrow a list: words in name or description, the task, having an alias (a stage), the team, tags ('key' or 'key:value').
+    Archived ones are left out, or all there is."""
+    rows = rows.filter(archived_at__isnull=not archived)
+    for tag in tags:
+        rows = rows.filter(tagged(AssetTag, "asset", tag))
     for word in search.split()[:5]:
         rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
     if task:
@@ -40,6 +56,18 @@ def search_assets(
     return rows
 
 
+def tagged(model: type[AssetTag] | type[VersionTag], owner: str, text: str) -> Exists:
+    """A filter: those with this tag, 'key' or 'key:value'. A key may have colons of its own: either reading counts."""
+    text = text.replace("\0", "")
+    key, colon, value = text.partition(":")
+    rows: Any = model._default_manager.filter(**{owner: OuterRef("pk")})
+    found = Q(key=text)
+    if colon:
+        rows = rows.alias(beginning=Left("value", INDEXED))
+        found |= Q(key=key, beginning=value[:INDEXED], value=value)
+    return Exists(rows.filter(found))
+
+
 def get_asset(by: Actor, kind: str, address: str) -> Asset:
     """The model or dataset at 'team/name'."""
     team, _, name = address.partition("/")
@@ -49,8 +77,8 @@ def get_asset(by: Actor, kind: str, address: str) -> Asset:
     return asset
 
 
-def get_version(by: Actor, asset: Asset, number: int) -> Version:
-    """A version of an asset that the actor sees already."""
+def get_version(by: Actor, asset: Asset, number: int, *, gone: bool = False) -> Version:
+    """A version of an asset that the actor sees already. `gone`: a deleted or purged one, too, which nothing else finds."""
     version = (
         asset.versions.filter(number=number).select_related("created_by", "registered_by").first()
         if number <= 2**31 - 1
@@ -58,6 +86,8 @@ def get_version(by: Actor, asset: Asset, number: int) -> Version:
     )
     if version is None:
         raise NotFound(f"{asset} has no version {number}.")
+    if version.deleted_at is not None and not gone:
+        raise NotFound(f"Version {number} of {asset} was deleted.", code="deleted")
     version.asset = asset
     return version
 
@@ -91,3 +121,25 @@ def history_of(asset: Asset, name: str = "") -> Any:
     """The moves of one alias, or of all, newest first."""
     moves = AliasMove.objects.filter(asset=asset).select_related("before", "after", "moved_by")
     return moves.filter(name=name) if name else moves
+
+
+@dataclass(frozen=True)
+class AliasAt:
+    """What an alias pointed at then: `move` put it there (None: nobody had yet), `until` is when the next move took it away."""
+
+    move: AliasMove | None
+    following: AliasMove | None
+
+    @property
+    def version(self) -> Version | None:
+        return self.move.after if self.move else None
+
+
+def alias_at(asset: Asset, name: str, at: datetime) -> AliasAt:
+    """What an alias of an asset pointed at in that moment. NotFound where there never was such an alias."""
+    moves = history_of(asset, name)
+    move = moves.filter(moved_at__lte=at).order_by("-moved_at", "-id").first()
+    following = moves.filter(moved_at__gt=at).order_by("moved_at", "id").first()
+    if move is None and following is None:
+        raise NotFound(f"{asset} never had an alias '{name}'.")
+    return AliasAt(move, following)

@@ -3,11 +3,14 @@
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
+from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
 from registry import blobs, storage
 from registry.actions.evidence import deposit_scan
+from registry.actions.lifecycle import grace, purge_version
 from registry.actions.versions import manifest_of
 from registry.models import Blob, Version
 from registry.scanning import scan
@@ -64,4 +67,19 @@ def scan_versions(*, every: bool = False) -> int:
                 done += deposit_scan(version=version, found=scan(manifest_of(version)))
         if not every:
             break
+    return done
+
+
+@shared_task
+def purge_deleted() -> int:
+    """Let go of the files of what was deleted longer ago than the grace period. Returns of how many versions. Each is a transaction
+    of its own, which looks again: two at once purge nothing twice."""
+    cut = timezone.now() - grace()
+    rows = Version.objects.filter(purged_at=None).select_related("asset__team")
+    done = 0
+    for due in (rows.filter(deleted_at__lt=cut), rows.filter(asset__deleted_at__lt=cut)):
+        for version in due.order_by("pk").iterator(chunk_size=500):
+            done += purge_version(version=version, by=SYSTEM)
+    if done:
+        log.info("purged the files of %d deleted versions", done)
     return done

@@ -118,6 +118,15 @@ GOVERNED = {
             label="': ' || ($1->>'path')", subjects="'version:' || ($1->>'version_id'), ", asset=_OF_VERSION
         )
     ),
+    "registry.AssetTag": Governed(
+        _OF_ASSET.format(label="' tag ' || ($1->>'key')", subjects="", asset="($1->>'asset_id')::bigint")
+    ),
+    **{
+        f"registry.{name}": Governed(
+            _OF_ASSET.format(label=label, subjects="'version:' || ($1->>'version_id'), ", asset=_OF_VERSION)
+        )
+        for name, label in (("VersionTag", "' tag ' || ($1->>'key')"), ("Link", "': where it comes from'"))
+    },
     "registry.Alias": Governed(
         _OF_ASSET.format(label="'@' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),

@@ -216,6 +216,7 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"every": True},
         "options": {"expires": 3600},
     },
+    "purge-deleted": {"task": "registry.tasks.purge_deleted", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -235,6 +236,7 @@ RAY_TOKEN = env("RAY_AUTH_TOKEN")
 ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
 STORAGE = DATA / "storage"
+PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2  # JSON bodies and form fields; files stream past this limit
 # Beside the storage: the system's own folder may be memory.

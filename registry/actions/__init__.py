@@ -10,26 +10,51 @@ from registry.actions.aliases import (
     request_removal,
     roll_back,
 )
-from registry.actions.assets import create_asset, update_asset
+from registry.actions.assets import create_asset, rename_asset, update_asset
 from registry.actions.files import add_file, check_upload, record_download, remove_file
-from registry.actions.versions import create_version, discard_version, register_version
+from registry.actions.lifecycle import (
+    archive_asset,
+    archive_version,
+    delete_asset,
+    delete_version,
+    purge_asset,
+    purge_version,
+    restore_asset,
+    restore_version,
+)
+from registry.actions.lineage import link_versions
+from registry.actions.tags import delete_tag, set_tag
+from registry.actions.versions import create_version, describe_version, discard_version, register_version
 
 __all__ = [
     "add_file",
     "apply_removal",
     "apply_request",
+    "archive_asset",
+    "archive_version",
     "break_glass",
     "check_upload",
     "create_asset",
     "create_version",
+    "delete_asset",
+    "delete_tag",
+    "delete_version",
+    "describe_version",
     "discard_version",
+    "link_versions",
     "move_alias",
+    "purge_asset",
+    "purge_version",
     "record_download",
     "register_version",
     "remove_alias",
     "remove_file",
+    "rename_asset",
     "request_move",
     "request_removal",
+    "restore_asset",
+    "restore_version",
     "roll_back",
+    "set_tag",
     "update_asset",
 ]

@@ -77,7 +77,14 @@ def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
 def _approved(request: ApprovalRequest, version_id: int | None, digest: str) -> Version:
     version = (
         Version.objects.select_related("asset__team")
-        .filter(pk=version_id or 0, asset_id=request.asset_id, asset__kind=request.kind, digest=digest)
+        .filter(
+            pk=version_id or 0,
+            asset_id=request.asset_id,
+            asset__kind=request.kind,
+            digest=digest,
+            deleted_at=None,
+            asset__deleted_at=None,
+        )
         .first()
     )
     if version is None:
@@ -93,6 +100,7 @@ def _move(
     alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
     if alias and alias.version_id == version.pk and request is None:
         return alias
+    _refuse_archived(asset, version)
     move = describe_move(asset, name, version, alias)
     gate.require_move(move, request=request)
     return _point(asset, alias, name, version, reason, request, by)
@@ -223,6 +231,7 @@ def _asked(version: Version, slot: str, permission: Permission, by: Actor) -> Mo
     check_alias(slot)
     asset = lock_asset(version.asset)
     version = _registered(asset, version)
+    _refuse_archived(asset, version)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=slot).first()
     return describe_move(asset, slot, version, alias)
 
@@ -271,7 +280,7 @@ def check_alias(name: str, field: str = "alias") -> None:
 
 
 def _registered(asset: Asset, version: Version) -> Version:
-    found = Version.objects.filter(pk=version.pk, asset=asset).first()
+    found = Version.objects.live().filter(pk=version.pk, asset=asset).first()
     if found is None:
         raise Invalid("version", f"This is not a version of {asset}.")
     if not found.is_registered:
@@ -280,6 +289,13 @@ def _registered(asset: Asset, version: Version) -> Version:
         )
     found.asset = asset
     return found
+
+
+def _refuse_archived(asset: Asset, version: Version) -> None:
+    """Nothing newly points at what is out of use; what points there already goes on."""
+    out = version if version.archived_at is not None else asset if asset.archived_at is not None else None
+    if out is not None:
+        raise Conflict(f"{out} is archived. Restore it, then an alias can point at it.", code="archived")
 
 
 def _checked(reason: str) -> str:

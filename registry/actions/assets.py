@@ -7,8 +7,12 @@ from accounts.actions import check_asset_name
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
+from governance import policies
 from governance.ledger.actions import Action, record
+from governance.models import ApprovalRequest
+from governance.stages import Stage
 from registry.actions.common import asset_target, lock_asset, person, touch
+from registry.actions.evidence import deposit_name
 from registry.models import Asset
 
 MAX_DESCRIPTION = 20_000
@@ -85,6 +89,59 @@ def update_asset(
     asset.save(update_fields=list(changed))
     touch(asset, by)
     record(Action.ASSET_UPDATED, by=by, team=asset.team.name, target=asset_target(asset), before=before, after=changed)
+    return asset
+
+
+@transaction.atomic
+def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
+    """Give an asset another name in its team. Aliases, history and deployments go along; the old address answers nothing.
+
+    Needs the right to make an asset of the new name, and to edit policies where another policy would hold for it. Not while a
+    request about it waits: reviewers decide about the name that they see.
+    """
+    require(by, Permission.ASSET_EDIT, asset)
+    require(by, Permission.ASSET_CREATE, Planned(asset.team_id, asset.kind, name))
+    check_asset_name(name)
+    asset = lock_asset(asset)
+    if name == asset.name:
+        return asset
+    old, new = str(asset), f"{asset.team.name}/{name}"
+    waiting = ApprovalRequest.objects.filter(
+        kind=asset.kind, asset_id=asset.pk, state__in=(ApprovalRequest.State.OPEN, ApprovalRequest.State.APPROVED)
+    ).first()
+    if waiting is not None:
+        raise Conflict(
+            f"Request {waiting.pk} about {old} waits for a decision. Have it decided or withdraw it, then rename.",
+            link=f"/requests/{waiting.pk}",
+            code="in_use",
+        )
+    if any(
+        policies.policy_for(asset.team, asset.kind, old, stage)
+        != policies.policy_for(asset.team, asset.kind, new, stage)
+        for stage in Stage
+    ):
+        require(by, Permission.POLICY_EDIT, asset)
+    before, asset.name = asset.name, name
+    try:
+        with transaction.atomic():
+            asset.save(update_fields=["name"])
+    except IntegrityError:
+        raise Conflict(
+            f"There is a {asset.kind} '{new}' already.",
+            errors={"name": ["This name is taken."]},
+            link=f"/{asset.section}/{new}",
+            code="name_taken",
+        ) from None
+    touch(asset, by)
+    record(
+        Action.ASSET_RENAMED,
+        by=by,
+        team=asset.team.name,
+        target=asset_target(asset),
+        before={"name": before},
+        after={"name": name},
+    )
+    deposit_name(asset, by=by)
     return asset
 
 

@@ -42,6 +42,12 @@ def lock_draft(version: Version) -> Version:
     return found
 
 
+def refuse_gone(version: Version) -> None:
+    """Raise NotFound for a version that was deleted: it has to be restored before anything else is done with it."""
+    if version.deleted_at is not None:
+        raise NotFound(f"{version} was deleted.", code="deleted")
+
+
 def touch(asset: Asset, by: Actor) -> None:
     """Note who changed the asset last, and when."""
     asset.updated_at = timezone.now()

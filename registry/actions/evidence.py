@@ -40,9 +40,21 @@ def deposit_registration(version: Version, inspection: Inspection, *, by: Actor)
     if version.asset.kind == Asset.Kind.MODEL:
         _deposit(version, Evidence.Kind.LINEAGE, f"Lineage of {version}", lineage_of(version, inspection), by=by)
     else:
-        label = str(version.asset)
-        payload = {"label": label, "version": version.number, "digest": version.digest}
-        _deposit(version, Evidence.Kind.DATASET, label, payload, by=by)
+        _deposit_newest(version, by)
+
+
+def deposit_name(asset: Asset, *, by: Actor) -> None:
+    """Of a dataset that has a new name: which version is the newest under it."""
+    newest = asset.versions.registered().filter(deleted_at=None).first()
+    if asset.kind == Asset.Kind.DATASET and newest is not None:
+        newest.asset = asset
+        _deposit_newest(newest, by)
+
+
+def _deposit_newest(version: Version, by: Actor) -> None:
+    label = str(version.asset)
+    payload = {"label": label, "version": version.number, "digest": version.digest}
+    _deposit(version, Evidence.Kind.DATASET, label, payload, by=by)
 
 
 def lineage_of(version: Version, inspection: Inspection) -> dict[str, Any]:

@@ -13,12 +13,24 @@ from accounts.roles import Permission
 from governance.digests import digest_of
 from governance.ledger.actions import Action, record
 from registry import blobs
-from registry.actions.common import asset_target, lock_asset, lock_draft, lock_version, person, touch, version_target
+from registry.actions.common import (
+    asset_target,
+    lock_asset,
+    lock_draft,
+    lock_version,
+    person,
+    refuse_gone,
+    touch,
+    version_target,
+)
 from registry.actions.evidence import deposit_registration
+from registry.actions.lineage import link_named
+from registry.actions.tags import told
 from registry.inspection import Inspection, inspect
 from registry.models import Asset, Version
 
 MAX_MESSAGE = 2_000
+MAX_DESCRIPTION = 20_000
 
 
 @transaction.atomic
@@ -31,6 +43,8 @@ def create_version(*, asset: Asset, message: str = "", source_run_id: int | None
             "message", f"Use at most {MAX_MESSAGE} characters of text; the card (README.md) has room for more."
         )
     asset = lock_asset(asset)
+    if asset.archived_at is not None:
+        raise Conflict(f"{asset} is archived. Restore it, then make a new version.", code="archived")
     asset.last_number = F("last_number") + 1
     asset.save(update_fields=["last_number"])
     asset.refresh_from_db(fields=["last_number"])
@@ -104,6 +118,40 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
         after={"state": version.state.value, "digest": version.digest, "files": len(manifest), "size": version.size},
     )
     deposit_registration(version, inspection, by=by)
+    how = version.facts.get("card", {}).get("base_model_relation")
+    link_named(
+        version=version,
+        base_models=inspection.base_models,
+        datasets=inspection.datasets,
+        how=how if isinstance(how, str) else "",
+        by=by,
+    )
+    return version
+
+
+@transaction.atomic
+def describe_version(*, version: Version, description: str, by: Actor) -> Version:
+    """Say what a version is, at any time: a description is no part of what was registered. Nothing changed, nothing recorded."""
+    require(by, Permission.ASSET_EDIT, version.asset)
+    description = description.strip()
+    if len(description) > MAX_DESCRIPTION or "\0" in description:
+        raise Invalid("description", f"Use at most {MAX_DESCRIPTION} characters of text.")
+    version = lock_version(version)
+    refuse_gone(version)
+    if description == version.description:
+        return version
+    before, version.description = version.description, description
+    version.save(update_fields=["description"])
+    touch(version.asset, by)
+    record(
+        Action.VERSION_DESCRIBED,
+        by=by,
+        team=version.asset.team.name,
+        target=version_target(version),
+        also=[asset_target(version.asset)],
+        before={"description": told(before)},
+        after={"description": told(description)},
+    )
     return version
 
 

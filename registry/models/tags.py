@@ -1,9 +1,21 @@
 """Tags: what people and clients write beside assets and versions, changed at any time. A plain word is a key without a value."""
 
 from django.db import models
+from django.db.models.functions import Left
 
 from registry.models.assets import Asset
 from registry.models.versions import Version
+
+MAX_KEY, MAX_VALUE = 250, 100_000
+# Values are long, an index's rows are not: a search compares this beginning by the index, then the whole value.
+INDEXED = 200
+
+
+class TagQuerySet(models.QuerySet["models.Model"]):
+    def saying(self, key: str, value: str) -> "TagQuerySet":
+        """Those of this key and value, by the index."""
+        beginning = models.Q(beginning=value[:INDEXED])
+        return self.alias(beginning=Left("value", INDEXED)).filter(beginning, key=key, value=value)
 
 
 class AssetTag(models.Model):
@@ -11,9 +23,12 @@ class AssetTag(models.Model):
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True)
 
+    objects = TagQuerySet.as_manager()
+
     class Meta:
         ordering = ["key"]
         constraints = [models.UniqueConstraint(fields=["asset", "key"], name="asset_tag_is_unique")]
+        indexes = [models.Index("key", Left("value", INDEXED), "asset", name="asset_tag_by_value")]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}" if self.value else self.key
@@ -24,9 +39,12 @@ class VersionTag(models.Model):
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True)
 
+    objects = TagQuerySet.as_manager()
+
     class Meta:
         ordering = ["key"]
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="version_tag_is_unique")]
+        indexes = [models.Index("key", Left("value", INDEXED), "version", name="version_tag_by_value")]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}" if self.value else self.key

@@ -13,7 +13,15 @@ from registry.models.assets import Asset
 class VersionQuerySet(models.QuerySet["Version"]):
     def visible_to(self, actor: Actor) -> "VersionQuerySet":
         assets = Asset.objects.filter(visible(actor, Permission.ASSET_VIEW, Asset), deleted_at=None)
-        return self.filter(asset__in=assets)
+        return self.filter(asset__in=assets, deleted_at=None)
+
+    def live(self) -> "VersionQuerySet":
+        """Without those that were deleted."""
+        return self.filter(deleted_at=None)
+
+    def listed(self) -> "VersionQuerySet":
+        """Without those that were archived or deleted: what a list shows unless it is asked for more."""
+        return self.filter(deleted_at=None, archived_at=None)
 
     def registered(self) -> "VersionQuerySet":
         return self.filter(state=Version.State.REGISTERED)
@@ -77,6 +85,12 @@ class Version(models.Model):
             ),
             models.Index(
                 fields=["source_run_id"], condition=models.Q(source_run_id__isnull=False), name="version_by_run"
+            ),
+            # What the bin shows and the purge looks for.
+            models.Index(
+                fields=["deleted_at"],
+                condition=models.Q(deleted_at__isnull=False, purged_at=None),
+                name="version_in_the_bin",
             ),
         ]
         constraints = [

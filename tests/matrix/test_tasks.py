@@ -27,7 +27,8 @@ from governance.tasks import keep_requests, lapse_approvals
 from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
-from registry.tasks import scan_versions, sweep_uploads
+from registry.models import Version
+from registry.tasks import purge_deleted, scan_versions, sweep_uploads
 from serving import cluster
 from serving.models import Deployment
 from serving.tasks import reconcile
@@ -75,6 +76,13 @@ def see_a_failed_start(world: World, patch: pytest.MonkeyPatch, written: Journal
     )
     patch.setattr(cluster, "deploy", lambda wanted: None)
     reconcile()
+
+
+def purge_a_version(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    long_ago = timezone.now() - timedelta(days=100)
+    with written.aside():
+        Version.objects.filter(asset=world.own.model, number=3).update(deleted_at=long_ago)
+    purge_deleted()
 
 
 def end_a_grant(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
@@ -136,6 +144,7 @@ TASKS: dict[str, Work] = {
         lambda *_: forget_erased(), quiet="notices that quote what was erased; the erasure is the event"
     ),
     "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
+    "registry.tasks.purge_deleted": Work(purge_a_version, tells=("version.purged",)),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
