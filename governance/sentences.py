@@ -31,6 +31,10 @@ _VERBS = {
     "file.uploaded": "uploaded a file to",
     "file.removed": "removed a file from",
     "file.downloaded": "downloaded from",
+    "access.asked": "asked for the files of",
+    "access.granted": "gave access to the files of",
+    "access.denied": "denied access to the files of",
+    "access.withdrawn": "withdrew a request for the files of",
     "run.started": "started run",
     "evaluation.taken_up": "took up evaluation",
     "mfa.enabled": "added a second factor of",
@@ -46,7 +50,7 @@ _VERBS = {
 }
 _ICONS = {
     "user": "user", "team": "users", "role": "user-plus", "group": "users", "key": "key", "session": "login", "passkey": "fingerprint",
-    "asset": "box", "version": "box", "file": "file", "alias": "tag", "label": "tag", "prompt": "message-2",
+    "access": "lock", "asset": "box", "version": "box", "file": "file", "alias": "tag", "label": "tag", "prompt": "message-2",
     "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
     "delegation": "arrows-exchange", "run": "activity", "evaluation": "flask", "deployment": "rocket", "webhook": "webhook",
     "ledger": "book-2", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",

@@ -24,6 +24,8 @@ def asset_json(asset: Asset) -> dict[str, Any]:
         "description": asset.description,
         "task": asset.task or None,
         "restricted": asset.restricted,
+        "gated": asset.gated,
+        "visibility": asset.visibility,
         "latest_version": getattr(asset, "latest_number", None),
         "aliases": {alias.name: alias.version.number for alias in aliases},
         "created_at": moment(asset.created_at),

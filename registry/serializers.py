@@ -4,6 +4,8 @@ from rest_framework import serializers
 
 from registry.models import Asset, Version
 
+GATED = "Its files need file.download on it, which can be asked for; page and card are for whoever sees it."
+VISIBILITY = "Gated ones: 'site' shows the card to everybody who can sign in, so that they can ask. Needs policy.edit."
 RESTRICTED = "Each download of its files, and each page of its rows, is an event in the ledger."
 
 
@@ -23,12 +25,18 @@ class AssetIn(_In):
         Asset.Task.choices, required=False, allow_blank=True, default="", help_text="Models only, and needed there."
     )
     restricted = serializers.BooleanField(required=False, default=False, help_text=RESTRICTED)
+    gated = serializers.BooleanField(required=False, default=False, help_text=GATED)
+    visibility = serializers.ChoiceField(
+        Asset.Visibility.choices, required=False, default=Asset.Visibility.TEAM, help_text=VISIBILITY
+    )
 
 
 class AssetPatch(_In):
     description = serializers.CharField(required=False, allow_blank=True, help_text="What it is, in a line or two.")
     task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
     restricted = serializers.BooleanField(required=False, help_text=f"{RESTRICTED} Lifting it needs policy.edit.")
+    gated = serializers.BooleanField(required=False, help_text=f"{GATED} Lifting it needs policy.edit.")
+    visibility = serializers.ChoiceField(Asset.Visibility.choices, required=False, help_text=VISIBILITY)
 
 
 class AssetVersionIn(_In):
@@ -64,6 +72,8 @@ class AssetOut(_In):
     description = serializers.CharField()
     task = serializers.ChoiceField(Asset.Task.choices, allow_null=True)
     restricted = serializers.BooleanField(help_text=RESTRICTED)
+    gated = serializers.BooleanField(help_text=GATED)
+    visibility = serializers.ChoiceField(Asset.Visibility.choices, help_text=VISIBILITY)
     latest_version = serializers.IntegerField(allow_null=True, help_text="Highest number, drafts included.")
     aliases = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by alias.")
     created_at = serializers.DateTimeField()

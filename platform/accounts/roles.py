@@ -70,6 +70,7 @@ class Role(StrEnum):
     """A named set of permissions, granted to a person or service account: on a team, on names with a prefix, or on one asset."""
 
     VIEWER = "viewer"
+    DOWNLOADER = "downloader"
     CONTRIBUTOR = "contributor"
     REVIEWER = "reviewer"
     DEPLOYER = "deployer"
@@ -79,6 +80,7 @@ class Role(StrEnum):
 
 ROLE_DESCRIPTIONS = {
     Role.VIEWER: "Sees models, datasets, prompts and deployments, and may call what is deployed.",
+    Role.DOWNLOADER: "Sees models, datasets and prompts, and downloads the files of gated ones. Meant for one asset and a time.",
     Role.CONTRIBUTOR: "Also registers versions, runs evaluations and asks for promotions.",
     Role.REVIEWER: "Also decides on requests that others made.",
     Role.DEPLOYER: "Also starts, scales and stops deployments.",
@@ -94,6 +96,7 @@ _CONTRIBUTE = _USE | {
 SITE_PERMISSIONS = frozenset({P.LEDGER_ERASE})
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _USE,
+    Role.DOWNLOADER: frozenset({P.TEAM_VIEW, P.ASSET_VIEW, P.FILE_DOWNLOAD}),
     Role.CONTRIBUTOR: _CONTRIBUTE | {P.PRODUCTION_SET},
     Role.REVIEWER: _USE | {P.REQUEST_REVIEW, P.DELEGATION_CREATE},
     Role.DEPLOYER: _USE | {P.FILE_DOWNLOAD, P.DEPLOYMENT_MANAGE, P.PRODUCTION_SET},

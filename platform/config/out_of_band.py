@@ -130,6 +130,12 @@ GOVERNED = {
     "registry.Alias": Governed(
         _OF_ASSET.format(label="'@' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),
+    "registry.AccessRequest": Governed(
+        _OF_ASSET.format(
+            label="''", subjects=f"'access_request:' || ({_ID}), ", asset="($1->>'asset_id')::bigint"
+        ),
+        besides=("reason", "answer"),
+    ),
     "prompts.Prompt": Governed(
         _team("t.name || '/' || ($1->>'name')", f"'prompt:' || ({_ID})"),
         besides=("updated_at", "updated_by_id", "last_number"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from accounts.models import Team
+from accounts.models import Team, User
 from accounts.roles import Permission
 from governance.ledger.actions import Action
 from governance.ledger.models import AuditEvent
@@ -183,6 +183,29 @@ def _delegated(event: AuditEvent) -> Iterable[Told]:
     yield from _tell(people, Kind.DELEGATION, event, title, link="/requests/")
 
 
+def _access_wanted(event: AuditEvent) -> Iterable[Told]:
+    team = Team.objects.filter(name=event.team).first()
+    if team is not None:
+        title = f"{event.actor_name} asks for the files of {event.target_label}"
+        people = holders.holders(team, Permission.TEAM_MANAGE)
+        yield from _tell(people, Kind.ACCESS_WANTED, event, title, link=_access_page(event))
+
+
+def _access_decided(word: str) -> Callable[[AuditEvent], Iterable[Told]]:
+    def tell(event: AuditEvent) -> Iterable[Told]:
+        after = event.after or {}
+        people = User.objects.filter(email=after.get("person", ""), is_active=True).values_list("pk", flat=True)
+        until = f" until {str(after['until'])[:10]}" if after.get("until") else ""
+        title = f"{event.actor_name} {word} the files of {event.target_label}{until}"
+        yield from _tell(people, Kind.ACCESS_DECIDED, event, title, link=_access_page(event))
+
+    return tell
+
+
+def _access_page(event: AuditEvent) -> str:
+    return f"/{(event.after or {}).get('kind', 'model')}s/{event.target_label}/access"
+
+
 def _key_used(event: AuditEvent) -> Iterable[Told]:
     if event.actor_id is not None:
         where = (event.after or {}).get("address") or event.address
@@ -198,6 +221,9 @@ _TELLERS: dict[str, Callable[[AuditEvent], Iterable[Told]]] = {
     Action.REQUEST_REJECTED: _decided("rejected"),
     Action.REQUEST_SUPERSEDED: _decided("superseded"),
     Action.WEBHOOK_DISABLED: _webhook_disabled,
+    Action.ACCESS_ASKED: _access_wanted,
+    Action.ACCESS_GRANTED: _access_decided("gives you"),
+    Action.ACCESS_DENIED: _access_decided("does not give you"),
     Action.KEY_FIRST_USED_FROM: _key_used,
     Action.REQUEST_EXPIRED: _decided("expired"),
     Action.REQUEST_REOPENED: _reopened,

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     GLASS_BROKEN = "glass_broken"
     SHELF_LIFE = "shelf_life"
     DELEGATION = "delegation"
+    ACCESS_WANTED = "access_wanted"
+    ACCESS_DECIDED = "access_decided"
     KEY_USED = "key_used"
     WEBHOOK_DISABLED = "webhook_disabled"
 
@@ -40,6 +42,8 @@ ABOUT: dict[Kind, About] = {
     Kind.GLASS_BROKEN: About("The glass was broken", "Something was changed at once, without the reviews it needs."),
     Kind.SHELF_LIFE: About("An approval ran out", "What is in use needs a new approval."),
     Kind.DELEGATION: About("I am to stand in for somebody", "A colleague hands you their reviewing while away."),
+    Kind.ACCESS_WANTED: About("Somebody asks for gated files", "You manage the team that they belong to."),
+    Kind.ACCESS_DECIDED: About("My request for gated files was decided", "Access was given until a day, or refused."),
     Kind.KEY_USED: About(
         "A key of mine is used from a new address", "The first use of an API key from an address.", by_mail=False
     ),

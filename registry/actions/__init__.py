@@ -12,6 +12,7 @@ from registry.actions.aliases import (
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
 from registry.actions.files import add_file, check_upload, record_download, remove_file
+from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
 from registry.actions.lifecycle import (
     archive_asset,
     archive_version,
@@ -32,6 +33,7 @@ __all__ = [
     "apply_request",
     "archive_asset",
     "archive_version",
+    "ask_for_access",
     "break_glass",
     "check_upload",
     "create_asset",
@@ -41,11 +43,13 @@ __all__ = [
     "delete_version",
     "describe_version",
     "discard_version",
+    "grant_access",
     "link_versions",
     "move_alias",
     "purge_asset",
     "purge_version",
     "record_download",
+    "refuse_access",
     "register_version",
     "remove_alias",
     "remove_file",
@@ -57,4 +61,5 @@ __all__ = [
     "roll_back",
     "set_tag",
     "update_asset",
+    "withdraw_access_request",
 ]

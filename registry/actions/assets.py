@@ -20,14 +20,27 @@ MAX_DESCRIPTION = 20_000
 
 @transaction.atomic
 def create_asset(
-    *, team: Team, kind: str, name: str, description: str = "", task: str = "", restricted: bool = False, by: Actor
+    *,
+    team: Team,
+    kind: str,
+    name: str,
+    description: str = "",
+    task: str = "",
+    restricted: bool = False,
+    gated: bool = False,
+    visibility: str = Asset.Visibility.TEAM,
+    by: Actor,
 ) -> Asset:
-    """A new model (with what it is for, `task`) or dataset, without versions yet. `restricted`: downloads are events."""
+    """A new model (with what it is for, `task`) or dataset, without versions yet. `restricted`: downloads are events. `gated`: files
+    need file.download; `visibility` 'site': then everybody who signs in sees the card and may ask for them."""
     require(by, Permission.ASSET_CREATE, Planned(team.pk, kind, name))
     check_asset_name(name)
     if kind not in Asset.Kind.values:
         raise Invalid("kind", f"Use one of {', '.join(Asset.Kind.values)}.")
     _check_texts(kind, description, task)
+    _check_visibility(visibility, gated)
+    if visibility == Asset.Visibility.SITE:
+        require(by, Permission.POLICY_EDIT, Planned(team.pk, kind, name))
     try:
         with transaction.atomic():
             asset = Asset.objects.create(
@@ -37,6 +50,8 @@ def create_asset(
                 description=description.strip(),
                 task=task,
                 restricted=restricted,
+                gated=gated,
+                visibility=visibility,
                 created_by=person(by),
                 updated_by=person(by),
             )
@@ -52,7 +67,14 @@ def create_asset(
         by=by,
         team=team.name,
         target=asset_target(asset),
-        after={"kind": kind, "description": asset.description, "task": task, "restricted": restricted},
+        after={
+            "kind": kind,
+            "description": asset.description,
+            "task": task,
+            "restricted": restricted,
+            "gated": gated,
+            "visibility": visibility,
+        },
     )
     return asset
 
@@ -64,14 +86,21 @@ def update_asset(
     description: str | None = None,
     task: str | None = None,
     restricted: bool | None = None,
+    gated: bool | None = None,
+    visibility: str | None = None,
     by: Actor,
 ) -> Asset:
-    """Change the description, the task or the restriction; what is left out (None) stays. Nothing is recorded when
-    nothing changes. Whoever edits may restrict; lifting it is for whoever edits policies, or the mark would bind nobody."""
+    """Change the description, the task, the restriction or the gate; what is left out (None) stays. Nothing is recorded when
+    nothing changes. Whoever edits may restrict and gate; lifting either, and showing a gated one to the whole site, is for
+    whoever edits policies, or the marks would bind nobody."""
     require(by, Permission.ASSET_EDIT, asset)
     asset = lock_asset(asset)
-    if asset.restricted and restricted is False:
+    gate = asset.gated if gated is None else gated
+    seen = visibility or (asset.visibility if gate else Asset.Visibility.TEAM)
+    lifts = (asset.restricted and restricted is False) or (asset.gated and not gate)
+    if lifts or (seen == Asset.Visibility.SITE and asset.visibility != seen):
         require(by, Permission.POLICY_EDIT, asset)
+    _check_visibility(seen, gate)
     told = asset.description if description is None else description.strip()
     does = asset.task if task is None else task
     _check_texts(asset.kind, told, does)
@@ -79,6 +108,8 @@ def update_asset(
         "description": told,
         "task": does,
         "restricted": asset.restricted if restricted is None else restricted,
+        "gated": gate,
+        "visibility": seen,
     }
     changed = {field: value for field, value in wanted.items() if value != getattr(asset, field)}
     if not changed:
@@ -143,6 +174,15 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
     )
     deposit_name(asset, by=by)
     return asset
+
+
+def _check_visibility(visibility: str, gated: bool) -> None:
+    if visibility not in Asset.Visibility.values:
+        raise Invalid("visibility", f"Use one of {', '.join(Asset.Visibility.values)}.")
+    if visibility == Asset.Visibility.SITE and not gated:
+        raise Invalid(
+            "visibility", "Only a gated one is shown to the whole site: gate it too, or leave this to the team."
+        )
 
 
 def _check_texts(kind: str, description: str, task: str) -> None:

@@ -11,7 +11,7 @@ from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
-from registry import blobs, paths, storage
+from registry import blobs, gates, paths, storage
 from registry.actions.common import asset_target, lock_draft, person, touch, version_target
 from registry.models import File, Version
 
@@ -109,8 +109,10 @@ def remove_file(*, version: Version, path: str, by: Actor) -> None:
 
 
 def record_download(*, version: Version, what: Mapping[str, str | int], by: Actor) -> None:
-    """An event for bytes that are about to leave, `what` of the version they are (a path, a span of rows), where its
-    asset is restricted. Doors call it after they looked whether the actor may see it, before the first byte is sent."""
+    """Called for bytes that are about to leave, `what` of the version they are (a path, a span of rows), after the door looked
+    whether the actor may see it and before the first byte is sent. Raises Forbidden (code 'gated') where the asset is gated and
+    its files are not theirs; writes an event where it is restricted."""
+    gates.check_read(by, version.asset)
     if not version.asset.restricted:
         return
     record(

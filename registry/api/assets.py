@@ -42,6 +42,8 @@ class Assets(RegistryView):
             description=given["description"],
             task=given["task"],
             restricted=given["restricted"],
+            gated=given["gated"],
+            visibility=given["visibility"],
             by=self.by,
         )
         return Response(asset_json(asset), status=201, headers={"Location": f"/api/v1{asset.get_absolute_url()}"})
@@ -56,7 +58,9 @@ class AssetDetail(RegistryView):
         return Response(asset_json(asset or self.asset(kind, team, name)))
 
     @extend_schema(
-        summary="Change description, task or restriction", request=AssetPatch, responses={200: AssetOut, **PROBLEMS}
+        summary="Change description, task, restriction or gate",
+        request=AssetPatch,
+        responses={200: AssetOut, **PROBLEMS},
     )
     def patch(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
@@ -66,6 +70,8 @@ class AssetDetail(RegistryView):
             description=given.get("description"),
             task=given.get("task"),
             restricted=given.get("restricted"),
+            gated=given.get("gated"),
+            visibility=given.get("visibility"),
             by=self.by,
         )
         return self.get(request, kind, team, name)

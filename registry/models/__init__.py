@@ -2,8 +2,24 @@ from registry.models.aliases import Alias, AliasMove
 from registry.models.artifacts import Artifact
 from registry.models.assets import Asset
 from registry.models.files import Blob, File
+from registry.models.gates import AccessRequest
 from registry.models.lineage import Link
+from registry.models.search import AssetSearch, SearchWord
 from registry.models.tags import AssetTag, VersionTag
 from registry.models.versions import Version
 
-__all__ = ["Alias", "AliasMove", "Artifact", "Asset", "AssetTag", "Blob", "File", "Link", "Version", "VersionTag"]
+__all__ = [
+    "AccessRequest",
+    "Alias",
+    "AliasMove",
+    "Artifact",
+    "Asset",
+    "AssetSearch",
+    "AssetTag",
+    "Blob",
+    "File",
+    "Link",
+    "SearchWord",
+    "Version",
+    "VersionTag",
+]

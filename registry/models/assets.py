@@ -31,6 +31,10 @@ class Asset(models.Model):
         TEXT_GENERATION = "text-generation"
         FEATURE_EXTRACTION = "feature-extraction"
 
+    class Visibility(models.TextChoices):
+        TEAM = "team"
+        SITE = "site"
+
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="assets")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     name = models.CharField(max_length=96, validators=[valid_asset_name])
@@ -40,6 +44,8 @@ class Asset(models.Model):
     restricted = models.BooleanField(default=False)
     # Its page and card are for whoever sees it; its files only for those who hold file.download on it.
     gated = models.BooleanField(default=False)
+    # Who sees that it is there, with its card: the team, or (gated ones only) everybody who can sign in, to ask for access.
+    visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.TEAM)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Moves with every change to a version, file or alias; lists are ordered by it.
@@ -60,6 +66,10 @@ class Asset(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="model") | models.Q(task=""), name="only_models_have_a_task"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(visibility="team") | models.Q(gated=True),
+                name="only_gated_assets_show_beyond_the_team",
             ),
         ]
         indexes = [

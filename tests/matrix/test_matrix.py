@@ -42,6 +42,7 @@ def test_every_route_has_an_expectation():
 
 ROLES = """
 viewer       team.view asset.view deployment.view model.invoke
+downloader   team.view asset.view file.download
 contributor  team.view asset.view deployment.view model.invoke asset.create asset.edit file.download alias.move run.create evaluation.run
              request.create production.set
 reviewer     team.view asset.view deployment.view model.invoke request.review delegation.create
