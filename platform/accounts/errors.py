@@ -43,9 +43,7 @@ class Forbidden(Problem):
     code = "permission_denied"
     title = "Permission denied"
 
-    def __init__(
-        self, detail: str, *, permission: str = "", on: object = None, code: str = "", link: str = ""
-    ) -> None:
+    def __init__(self, detail: str, *, permission: str = "", on: object = None, code: str = "", link: str = "") -> None:
         super().__init__(detail, code=code, link=link)
         self.permission = permission
         self.on = on  # what it was refused on, for the ledger

@@ -131,9 +131,7 @@ GOVERNED = {
         _OF_ASSET.format(label="'@' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),
     "registry.AccessRequest": Governed(
-        _OF_ASSET.format(
-            label="''", subjects=f"'access_request:' || ({_ID}), ", asset="($1->>'asset_id')::bigint"
-        ),
+        _OF_ASSET.format(label="''", subjects=f"'access_request:' || ({_ID}), ", asset="($1->>'asset_id')::bigint"),
         besides=("reason", "answer"),
     ),
     "prompts.Prompt": Governed(

@@ -15,7 +15,7 @@ from evaluation.models import Evaluation, Example
 from evaluation.texts import score, score_of_no_answer
 from governance.actions import deposit_evidence
 from governance.ledger.actions import Action, Target, record
-from registry import datasets
+from registry import datasets, gates
 from registry.models import Asset, Version
 from serving.actions import check_servable, hold_target, release_target
 from serving.models import Deployment
@@ -33,6 +33,7 @@ def create_evaluation(
     require(by, Permission.ASSET_VIEW, dataset)
     if by.user is None:
         raise Forbidden("Sign in to start an evaluation.")
+    gates.check_read(by, dataset)
     _check_subject(version)
     _check_dataset(dataset_version, model)
     settings = parameters.parse(given or {}, endpoint=rows.endpoint_of(version))

@@ -12,6 +12,7 @@ from accounts.rest import ApiView, page_response
 from evaluation import actions, reads
 from evaluation import serializers as shapes
 from evaluation.models import Evaluation
+from registry import gates
 from registry.models import Asset
 from registry.reads import get_asset, get_version
 
@@ -108,6 +109,7 @@ class Examples(ApiView):
         if show not in reads.FILTERS:
             raise Invalid("show", f"Use one of {', '.join(reads.FILTERS)}.")
         failed_first = request.query_params.get("failed_first", "") in ("1", "true", "True")
+        gates.check_read(self.by, evaluation.dataset)  # examples are its rows
         rows = reads.examples_of(evaluation, show=show)
         order = ["correct", "index"] if failed_first else ["index"]
         return page_response(request, rows, order=order, show=shapes.show_example)

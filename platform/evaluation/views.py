@@ -20,6 +20,7 @@ from evaluation.forms import EvaluationForm, suggestions
 from evaluation.metrics import METRICS
 from evaluation.models import Evaluation
 from evaluation.parameters import Parameters
+from registry import gates
 from registry.models import Asset
 from registry.pages import asset_page
 from registry.reads import get_asset
@@ -161,6 +162,9 @@ def _shown(request: HttpRequest, by: Actor, evaluation: Evaluation) -> dict[str,
     show = show if show in _SHOWN else "all"
     search = request.GET.get("search", "")[:200]
     rows = reads.examples_of(evaluation, show=show, search=search)
+    gated = not gates.may_read(by, evaluation.dataset)  # examples are its rows
+    if gated:
+        rows = rows.none()
     # Failures first, as soon as nothing moves any more.
     order = ["correct", "index"] if evaluation.has_ended else ["-index"]
     cursor = request.GET.get("cursor", "") if evaluation.has_ended else ""
@@ -173,6 +177,7 @@ def _shown(request: HttpRequest, by: Actor, evaluation: Evaluation) -> dict[str,
         "evaluation": evaluation,
         "examples": [(example, pieces(example.expected, example.output)) for example in examples],
         "next": following if evaluation.has_ended else None,
+        "gated": gated,
         "show": show,
         "shown": _SHOWN.items(),
         "search": search,

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts.errors import Invalid
 from accounts.rest import Cursor, page_arguments, page_response
-from registry import actions, datasets
+from registry import actions, datasets, gates
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
 from registry.representations import version_json
@@ -88,6 +88,7 @@ class Rows(RegistryView):
         start = Cursor.read(cursor, 1)[0] if cursor else 0
         if not isinstance(start, int) or start < 0:
             raise Invalid("cursor", "This is not a cursor of this list. Leave it out to begin at the first page.")
+        gates.check_read(self.by, version.asset)
         rows = list(datasets.rows(version, start, limit))
         actions.record_download(version=version, what={"first_row": start + 1, "rows": len(rows)}, by=self.by)
         total = datasets.count(version)

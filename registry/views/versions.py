@@ -15,7 +15,7 @@ from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from governance.approved import approvals_of
-from registry import actions, comparison, datasets, reads
+from registry import actions, comparison, datasets, gates, reads
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
 from registry.models import Asset, Version
@@ -115,6 +115,8 @@ def _preview(version: Version, start: int, limit: int, by: Actor) -> dict[str, A
     """Some rows of a registered dataset; showing those of a restricted one is an event as a download is."""
     if not version.is_registered:
         return {}
+    if not gates.may_read(by, version.asset):
+        return {"rows_gated": True, "row_count": datasets.count(version)}
     columns = version.facts.get("columns", [])[:20]
     rows = [
         (path, line, [row.get(column) for column in columns])
@@ -133,6 +135,7 @@ def version_rows(request: HttpRequest, kind: str, team: str, name: str, number: 
     start = Cursor.read(cursor, 1)[0] if cursor else 0
     if not isinstance(start, int) or start < 0:
         raise Invalid("cursor", "This is not a place in these rows.")
+    gates.check_read(by, version.asset)
     page = asset_page(version.asset, "versions", by)
     page |= {
         "version": version,

@@ -91,8 +91,8 @@ def file_changes(before: Version | None, after: Version) -> list[FileChange]:
 
 
 def configuration(before: Version | None, after: Version, files: Sequence[FileChange]) -> list[ConfigChange]:
-    """config.json and its like, key by key. Of a restricted asset nothing is read here: its bytes leave by a download,
-    which is an event."""
+    """config.json and its like, key by key. Of a restricted or gated asset nothing is read here: its bytes leave by a download,
+    which is an event of the one and needs a permission for the other."""
     if before is None:
         return []
     paths = [
@@ -104,11 +104,13 @@ def configuration(before: Version | None, after: Version, files: Sequence[FileCh
     ][:_MOST_FILES]
     if not paths:
         return []
-    if after.asset.restricted:
-        return [
-            ConfigChange(path, hidden="Restricted: download both files to compare them; each download is an event.")
-            for path in paths
-        ]
+    if after.asset.restricted or after.asset.gated:
+        why = (
+            "Restricted: download both files to compare them; each download is an event."
+            if after.asset.restricted
+            else "Gated: who may download both files compares them."
+        )
+        return [ConfigChange(path, hidden=why) for path in paths]
     shas = {
         (file.version_id, file.path): file.blob_id
         for version in (before, after)
