@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
 from registry.api.assets import AssetDetail, Assets
 from registry.api.files import FileDetail, Files
+from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
 from registry.models import Asset
 
@@ -35,4 +36,11 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
     return found
 
 
-urlpatterns: list[URLPattern] = [*_resources(Asset.Kind.MODEL), *_resources(Asset.Kind.DATASET)]
+urlpatterns: list[URLPattern] = [
+    *_resources(Asset.Kind.MODEL),
+    *_resources(Asset.Kind.DATASET),
+    path("uploads", Uploads.as_view(), name="api-uploads"),
+    path("uploads/<str:upload>", UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<str:upload>/complete", UploadComplete.as_view(), name="api-upload-complete"),
+    path("uploads/<str:upload>/parts/<int:number>", UploadPartDetail.as_view(), name="api-upload-part"),
+]

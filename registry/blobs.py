@@ -4,7 +4,7 @@ transaction ends, so that an upload and the sweeper can never pass each other.""
 from django.db import connection, transaction
 
 from registry import storage
-from registry.models import Artifact, Blob, File
+from registry.models import Artifact, Blob, BlobCheck, File, Upload
 
 
 def lock(sha256: str) -> None:
@@ -16,14 +16,23 @@ def lock(sha256: str) -> None:
 def claim(incoming: storage.Incoming) -> Blob:
     """Place received bytes under their hash and return their row. Called inside the transaction that refers to it."""
     lock(incoming.sha256)
-    blob, _ = Blob.objects.get_or_create(sha256=incoming.sha256, defaults={"size": incoming.size})
+    blob, created = Blob.objects.get_or_create(sha256=incoming.sha256, defaults={"size": incoming.size})
     incoming.place()
+    if not created:
+        # What was damaged is whole again: these bytes were hashed on their way in.
+        BlobCheck.objects.filter(blob=blob).exclude(state=BlobCheck.State.WHOLE).delete()
     return blob
 
 
+def hold(sha256: str) -> Blob | None:
+    """The row of stored bytes, which stays until the transaction ends. None when they are gone."""
+    lock(sha256)
+    return Blob.objects.filter(pk=sha256).first()
+
+
 def is_used(sha256: str) -> bool:
-    """Does a version or an artifact hold these bytes?"""
-    return File.objects.filter(blob_id=sha256).exists() or Artifact.objects.filter(blob_id=sha256).exists()
+    """Does a version, an artifact or an upload hold these bytes?"""
+    return any(model.objects.filter(blob_id=sha256).exists() for model in (File, Artifact, Upload))
 
 
 def release(sha256: str) -> bool:

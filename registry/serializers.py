@@ -9,11 +9,11 @@ VISIBILITY = "Gated ones: 'site' shows the card to everybody who can sign in, so
 RESTRICTED = "Each download of its files, and each page of its rows, is an event in the ledger."
 
 
-class _In(serializers.Serializer[dict[str, object]]):
+class In(serializers.Serializer[dict[str, object]]):
     pass
 
 
-class AssetIn(_In):
+class AssetIn(In):
     team = serializers.CharField(max_length=96, help_text="The team's name.")
     name = serializers.CharField(
         max_length=200, help_text="Lower-case letters, digits, '.', '_' and '-'; it stands in addresses: team/name."
@@ -31,7 +31,7 @@ class AssetIn(_In):
     )
 
 
-class AssetPatch(_In):
+class AssetPatch(In):
     description = serializers.CharField(required=False, allow_blank=True, help_text="What it is, in a line or two.")
     task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
     restricted = serializers.BooleanField(required=False, help_text=f"{RESTRICTED} Lifting it needs policy.edit.")
@@ -39,7 +39,7 @@ class AssetPatch(_In):
     visibility = serializers.ChoiceField(Asset.Visibility.choices, required=False, help_text=VISIBILITY)
 
 
-class AssetVersionIn(_In):
+class AssetVersionIn(In):
     message = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -56,16 +56,16 @@ class AssetVersionIn(_In):
     )
 
 
-class AliasIn(_In):
+class AliasIn(In):
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="Number of a registered version.")
     reason = serializers.CharField(required=False, allow_blank=True, default="", help_text="Why; kept in the history.")
 
 
-class AliasRemoval(_In):
+class AliasRemoval(In):
     reason = serializers.CharField(required=False, allow_blank=True, default="", help_text="Why; kept in the history.")
 
 
-class AssetOut(_In):
+class AssetOut(In):
     team = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(Asset.Kind.choices)
@@ -81,7 +81,7 @@ class AssetOut(_In):
     updated_by = serializers.EmailField()
 
 
-class AssetVersionOut(_In):
+class AssetVersionOut(In):
     asset = serializers.CharField(help_text="team/name")
     number = serializers.IntegerField()
     state = serializers.ChoiceField(Version.State.choices)
@@ -100,13 +100,31 @@ class AssetVersionOut(_In):
     registered_by = serializers.EmailField(allow_null=True)
 
 
-class FileOut(_In):
+class FileOut(In):
     path = serializers.CharField()
     size = serializers.IntegerField(help_text="Bytes.")
     sha256 = serializers.CharField(help_text="64 hexadecimal digits.")
 
 
-class AliasOut(_In):
+class FileIn(In):
+    path = serializers.CharField(max_length=1000, help_text="Where it goes in the version.")
+    sha256 = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=64,
+        help_text="Of bytes that the team holds (64 hex digits).",
+    )
+    upload = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=40,
+        help_text="Id of a complete upload of yours, instead.",
+    )
+
+
+class AliasOut(In):
     alias = serializers.CharField()
     number = serializers.IntegerField()
     digest = serializers.CharField()
@@ -115,7 +133,7 @@ class AliasOut(_In):
     version = AssetVersionOut()
 
 
-class AliasMoveOut(_In):
+class AliasMoveOut(In):
     alias = serializers.CharField()
     before = serializers.IntegerField(allow_null=True, help_text="Version number; null: the alias was new.")
     after = serializers.IntegerField(allow_null=True, help_text="Version number; null: the alias was removed.")
@@ -125,13 +143,13 @@ class AliasMoveOut(_In):
     moved_by = serializers.EmailField()
 
 
-class RowsOut(_In):
+class RowsOut(In):
     results = serializers.ListField(child=serializers.DictField())
     next = serializers.CharField(allow_null=True, help_text="Cursor of the next page.")
     total = serializers.IntegerField(help_text="Rows in this version.")
 
 
-class ProblemOut(_In):
+class ProblemOut(In):
     """RFC 9457 problem details."""
 
     type = serializers.CharField()
@@ -143,12 +161,12 @@ class ProblemOut(_In):
     )
 
 
-def page_of(item: type[_In]) -> type[_In]:
+def page_of(item: type[In]) -> type[In]:
     """The schema of a keyset page of these."""
     name = f"{item.__name__.removesuffix('Out')}Page"
     return type(
         name,
-        (_In,),
+        (In,),
         {
             "results": item(many=True),
             "next": serializers.CharField(allow_null=True, help_text="Cursor of the next page; null on the last."),

@@ -9,10 +9,11 @@ from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
 from registry import blobs, storage
+from registry.actions import uploads
 from registry.actions.evidence import deposit_scan
 from registry.actions.lifecycle import grace, purge_version
 from registry.actions.versions import manifest_of
-from registry.models import Blob, Version
+from registry.models import Blob, Upload, Version
 from registry.scanning import scan
 
 STALE_S = 24 * 3600.0
@@ -27,11 +28,13 @@ def sweep_uploads() -> None:
     Bytes that an upload is placing at this moment are safe: both sides hold the blob's lock (registry.blobs).
     """
     removed = 0
-    for path in storage.stale_uploads(STALE_S):
-        path.unlink(missing_ok=True)
+    store = storage.store()
+    for upload in Upload.objects.filter(expires_at__lt=timezone.now())[:1000]:
+        uploads.give_up(upload=upload)
         removed += 1
+    removed += store.sweep(STALE_S, lambda handle: Upload.objects.filter(handle=handle).exists())
     batch: list[str] = []
-    for sha256 in storage.stored_blobs(STALE_S):
+    for sha256 in store.blobs(STALE_S):
         batch.append(sha256)
         if len(batch) == 500:
             removed += _sweep(batch)
@@ -46,6 +49,7 @@ def _sweep(hashes: list[str]) -> int:
     used = {
         *blobs_of.filter(files__isnull=False).values_list("pk", flat=True).distinct(),
         *blobs_of.filter(artifacts__isnull=False).values_list("pk", flat=True).distinct(),
+        *blobs_of.filter(uploads__isnull=False).values_list("pk", flat=True).distinct(),
     }
     return sum(blobs.release(sha256) for sha256 in hashes if sha256 not in used)
 

@@ -237,6 +237,8 @@ ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
 STORAGE = DATA / "storage"
 PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored
+# Where the bytes lie instead: s3://bucket/prefix?endpoint=https://…&region=… Credentials come from the environment (AWS_…).
+STORAGE_URL = env("STORAGE_URL")
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2  # JSON bodies and form fields; files stream past this limit
 # Beside the storage: the system's own folder may be memory.

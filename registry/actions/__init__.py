@@ -11,7 +11,7 @@ from registry.actions.aliases import (
     roll_back,
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
-from registry.actions.files import add_file, check_upload, record_download, remove_file
+from registry.actions.files import add_file, add_upload, check_upload, link_file, record_download, remove_file
 from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
 from registry.actions.lifecycle import (
     archive_asset,
@@ -29,6 +29,7 @@ from registry.actions.versions import create_version, describe_version, discard_
 
 __all__ = [
     "add_file",
+    "add_upload",
     "apply_removal",
     "apply_request",
     "archive_asset",
@@ -44,6 +45,7 @@ __all__ = [
     "describe_version",
     "discard_version",
     "grant_access",
+    "link_file",
     "link_versions",
     "move_alias",
     "purge_asset",

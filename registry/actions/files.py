@@ -1,6 +1,6 @@
 """Putting files into a draft and taking them out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +13,8 @@ from accounts.roles import Permission
 from governance.ledger.actions import Action, record
 from registry import blobs, gates, paths, storage
 from registry.actions.common import asset_target, lock_draft, person, touch, version_target
-from registry.models import File, Version
+from registry.actions.uploads import held
+from registry.models import Blob, File, Upload, Version
 
 MAX_FILES = 10_000
 
@@ -51,12 +52,52 @@ def add_file(
     )
     try:
         with transaction.atomic():
-            return _keep(version, path, incoming, by)
+            return _keep(version, path, lambda: blobs.claim(incoming), by)
     finally:
         incoming.discard()
 
 
-def _keep(version: Version, path: str, incoming: storage.Incoming, by: Actor) -> tuple[File, bool]:
+def link_file(*, version: Version, path: str, sha256: str, by: Actor) -> tuple[File, bool]:
+    """Put bytes that the team holds already (`uploads.held`) into a draft without sending them. As `add_file` otherwise."""
+    check_upload(version=version, path=path, by=by)
+    if not _is_sha256(sha256):
+        raise Invalid("sha256", "Use the SHA-256 of the file as 64 hexadecimal digits.")
+
+    def blob() -> Blob:
+        found = held(team=version.asset.team, sha256=sha256, by=by, asset=version.asset)
+        if found is None:
+            raise Invalid(
+                "sha256", "You have no bytes with this SHA-256 in this team. Upload them.", code="unknown_bytes"
+            )
+        return found
+
+    with transaction.atomic():
+        beginning = _beginning(blob())
+        paths.check_content(path, beginning, version.asset.kind)
+        return _keep(version, path, blob, by)
+
+
+def add_upload(*, version: Version, path: str, upload: Upload, by: Actor) -> tuple[File, bool]:
+    """Put the bytes of a complete upload of the version's team into a draft. As `add_file` otherwise."""
+    check_upload(version=version, path=path, by=by)
+    if upload.blob_id is None:
+        raise Conflict("This upload is not complete yet: POST to its address + /complete first.", code="upload_open")
+    if upload.team_id != version.asset.team_id:
+        raise Invalid("upload", "This upload belongs to another team.")
+    return link_file(version=version, path=path, sha256=upload.blob_id, by=by)
+
+
+def _beginning(blob: Blob) -> bytes:
+    try:
+        with storage.open_blob(blob.sha256) as stream:
+            return stream.read(16)
+    except FileNotFoundError:
+        raise Invalid(
+            "sha256", "These bytes are lost from the storage. Upload the file again.", code="unknown_bytes"
+        ) from None
+
+
+def _keep(version: Version, path: str, claim: Callable[[], Blob], by: Actor) -> tuple[File, bool]:
     version = lock_draft(version)
     old = version.files.select_related("blob").filter(path=path).first()
     if old is None:
@@ -64,7 +105,7 @@ def _keep(version: Version, path: str, incoming: storage.Incoming, by: Actor) ->
         if len(others) >= MAX_FILES:
             raise Invalid("path", f"A version takes at most {MAX_FILES} files.")
         paths.check_nesting(path, others)
-    blob = blobs.claim(incoming)
+    blob = claim()
     now = timezone.now()
     file, created = File.objects.update_or_create(
         version=version, path=path, defaults={"blob": blob, "added_by": person(by), "added_at": now}

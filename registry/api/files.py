@@ -11,10 +11,11 @@ from rest_framework.response import Response
 from accounts.errors import Invalid, Problem
 from accounts.rest import page_response
 from registry import actions, reads
+from registry.actions import uploads
 from registry.api.base import PAGE, PROBLEMS, AnyContent, RegistryView
 from registry.downloads import file_response, sends_bytes
 from registry.representations import file_json
-from registry.serializers import FileOut, ProblemOut, page_of
+from registry.serializers import FileIn, FileOut, ProblemOut, page_of
 from registry.storage import Readable
 
 
@@ -25,12 +26,35 @@ class LengthRequired(Problem):
 
 
 class Files(RegistryView):
-    operations = {"get": "file_list"}
+    operations = {"get": "file_list", "post": "file_link"}
 
     @extend_schema(summary="List files by path", parameters=PAGE, responses={200: page_of(FileOut), 404: PROBLEMS[404]})
     def get(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
         rows = self.version(kind, team, name, number).files.select_related("blob")
         return page_response(request, rows, order=["path"], show=file_json)
+
+    @extend_schema(
+        summary="Put stored bytes into a draft",
+        description="Of a complete upload of yours, or bytes that the team holds where you may download them: nothing is sent again.",
+        request=FileIn,
+        responses={
+            200: OpenApiResponse(FileOut, "Replaced."),
+            201: OpenApiResponse(FileOut, "Added."),
+            **PROBLEMS,
+        },
+    )
+    def post(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        version = self.version(kind, team, name, number)
+        given = self.read(FileIn)
+        actions.check_upload(version=version, path=given["path"], by=self.by)
+        if bool(given["sha256"]) == bool(given["upload"]):
+            raise Invalid("upload", "Give the id of an upload, or the sha256 of bytes that the team holds.")
+        if given["upload"]:
+            upload = uploads.get_upload(self.by, given["upload"])
+            file, created = actions.add_upload(version=version, path=given["path"], upload=upload, by=self.by)
+        else:
+            file, created = actions.link_file(version=version, path=given["path"], sha256=given["sha256"], by=self.by)
+        return Response(file_json(file), status=201 if created else 200)
 
 
 class FileDetail(RegistryView):
@@ -68,7 +92,13 @@ class FileDetail(RegistryView):
                 str,
                 OpenApiParameter.HEADER,
                 description="SHA-256 of the body (hex); checked when given, needed without Content-Length.",
-            )
+            ),
+            OpenApiParameter(
+                "X-Upload",
+                str,
+                OpenApiParameter.HEADER,
+                description="Id of a complete upload of yours: its bytes are taken, and the body is empty.",
+            ),
         ],
         request={"application/octet-stream": OpenApiTypes.BINARY},
         responses={
@@ -84,6 +114,10 @@ class FileDetail(RegistryView):
         sha256 = request.headers.get("X-Content-SHA256")
         # Before the body's length is looked at: the first thing to say is what may not be done at all.
         actions.check_upload(version=version, path=path, by=self.by)
+        if upload_id := request.headers.get("X-Upload", ""):
+            upload = uploads.get_upload(self.by, upload_id)
+            file, created = actions.add_upload(version=version, path=path, upload=upload, by=self.by)
+            return Response(file_json(file), status=201 if created else 200)
         stream, size = body_of(request._request, has_checksum=bool(sha256))
         file, created = actions.add_file(
             version=version, path=path, stream=stream, expected_size=size, expected_sha256=sha256, by=self.by

@@ -6,6 +6,7 @@ from registry.models.gates import AccessRequest
 from registry.models.lineage import Link
 from registry.models.search import AssetSearch, SearchWord
 from registry.models.tags import AssetTag, VersionTag
+from registry.models.uploads import BlobCheck, Upload, UploadPart
 from registry.models.versions import Version
 
 __all__ = [
@@ -17,9 +18,12 @@ __all__ = [
     "AssetSearch",
     "AssetTag",
     "Blob",
+    "BlobCheck",
     "File",
     "Link",
     "SearchWord",
+    "Upload",
+    "UploadPart",
     "Version",
     "VersionTag",
 ]

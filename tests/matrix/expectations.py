@@ -9,6 +9,7 @@ from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import RUNS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
+from tests.matrix.tables.storage import STORAGE
 
 TABLE: Table = {
     **SITE,
@@ -22,4 +23,5 @@ TABLE: Table = {
     **SERVING,
     **RUNS,
     **MLFLOW,
+    **STORAGE,
 }

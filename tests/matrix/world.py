@@ -37,6 +37,7 @@ from prompts.actions import create_prompt, move_label
 from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
 from registry import internal
+from registry.actions import uploads
 from serving.actions import create_deployment, stop_deployment
 from tests.conftest import PASSWORD
 from tests.registry.conftest import model_files
@@ -136,6 +137,10 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     }
     stop_deployment(deployment=deployments["halted"], by=deployer)
     evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
+    upload = uploads.begin(team=team, size=3, by=maker)
+    uploads.put_part(upload=upload, number=1, stream=io.BytesIO(b"abc"))
+    done = uploads.begin(team=team, size=0, by=maker)
+    uploads.complete(upload=done)
     robot = create_service_account(name=f"robot-{word}", team=team, role=Role.VIEWER, by=admin)
     robot_key, _ = create_key(name=f"robot key {word}", team=team, user=robot, by=admin)
     grouped = people[Role.REVIEWER]
@@ -164,6 +169,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "slug": "guild", "grouped": grouped.email, "session_id": 2**40,
             "grant_id": Grant.objects.get(team=team, user=people[Role.VIEWER]).pk, "pk": 2**40,
             "role": "viewer", "key_id": robot_key.key_id, "kind": "model", "key": str(model.pk),
+            "upload": upload.pk, "done": done.pk,
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip

@@ -107,9 +107,13 @@ def test_memory_stays_at_a_few_blocks(storage_root):
     assert incoming.size == 128 * storage.BLOCK and peak < 24 * storage.BLOCK
 
 
-def test_stale_uploads_are_those_that_nobody_writes_to(storage_root):
+def test_only_what_nobody_writes_to_is_swept(storage_root):
     storage.receive(io.BytesIO(b"old"), limit=10)
     storage.receive(io.BytesIO(b"new"), limit=10)
-    first = min((storage_root / "tmp").iterdir(), key=lambda path: path.read_bytes() != b"old")
-    os.utime(first, (time.time() - 7200, time.time() - 7200))
-    assert list(storage.stale_uploads(3600)) == [first]
+    old = min((storage_root / "tmp").iterdir(), key=lambda path: path.read_bytes() != b"old")
+    kept, given_up = (storage_root / "parts" / storage.store().begin(5) for _ in range(2))
+    for path in (old, kept, given_up):
+        os.utime(path, (time.time() - 7200, time.time() - 7200))
+    assert storage.store().sweep(3600, lambda handle: handle == kept.name) == 2
+    assert [path.read_bytes() for path in left_behind(storage_root / "tmp")] == [b"new"]
+    assert left_behind(storage_root / "parts") == [kept]

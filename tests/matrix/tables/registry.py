@@ -17,7 +17,10 @@ def _registry(kind: str) -> Table:
         f"api-{kind}-versions": {"GET": sees(ASSET), "POST": may(edit, {"message": "new"})},
         f"api-{kind}-version": {"GET": sees(ASSET), "DELETE": may(edit, values=draft)},
         f"api-{kind}-version-register": {"POST": may(edit, values=draft)},
-        f"api-{kind}-files": {"GET": sees(ASSET)},
+        f"api-{kind}-files": {
+            "GET": sees(ASSET),
+            "POST": may(edit, {"path": "again.txt", "sha256": "{sha256}"}, values=draft),
+        },
         f"api-{kind}-file": {
             "GET": sees(ASSET, values={"path": "notes.txt"}),
             "PUT": may(edit, b"new", values={**draft, "path": "new.txt"}),
