@@ -30,6 +30,13 @@ def hold(sha256: str) -> Blob | None:
     return Blob.objects.filter(pk=sha256).first()
 
 
+def is_whole(sha256: str) -> bool:
+    """Are the bytes there, and not known to be damaged?"""
+    return not BlobCheck.objects.filter(blob_id=sha256).exclude(
+        state=BlobCheck.State.WHOLE
+    ).exists() and storage.exists(sha256)
+
+
 def is_used(sha256: str) -> bool:
     """Does a version, an artifact or an upload hold these bytes?"""
     return any(model.objects.filter(blob_id=sha256).exists() for model in (File, Artifact, Upload))

@@ -72,8 +72,6 @@ def link_file(*, version: Version, path: str, sha256: str, by: Actor) -> tuple[F
         return found
 
     with transaction.atomic():
-        beginning = _beginning(blob())
-        paths.check_content(path, beginning, version.asset.kind)
         return _keep(version, path, blob, by)
 
 
@@ -85,16 +83,6 @@ def add_upload(*, version: Version, path: str, upload: Upload, by: Actor) -> tup
     if upload.team_id != version.asset.team_id:
         raise Invalid("upload", "This upload belongs to another team.")
     return link_file(version=version, path=path, sha256=upload.blob_id, by=by)
-
-
-def _beginning(blob: Blob) -> bytes:
-    try:
-        with storage.open_blob(blob.sha256) as stream:
-            return stream.read(16)
-    except FileNotFoundError:
-        raise Invalid(
-            "sha256", "These bytes are lost from the storage. Upload the file again.", code="unknown_bytes"
-        ) from None
 
 
 def _keep(version: Version, path: str, claim: Callable[[], Blob], by: Actor) -> tuple[File, bool]:

@@ -181,7 +181,8 @@ def give_up(*, upload: Upload) -> None:
 
 def holds(team: Team, sha256: str, *, by: Actor, asset: Asset | None = None) -> bool:
     """Has the team these bytes, where this actor may have them? See `held`."""
-    return _holders(team, sha256.lower(), by, asset)
+    sha256 = sha256.lower()
+    return _holders(team, sha256, by, asset) and blobs.is_whole(sha256)
 
 
 def held(*, team: Team, sha256: str, by: Actor, asset: Asset | None = None) -> Blob | None:
@@ -191,7 +192,9 @@ def held(*, team: Team, sha256: str, by: Actor, asset: Asset | None = None) -> B
     sha256 = sha256.lower()
     if not _holders(team, sha256, by, asset):
         return None
-    return blobs.hold(sha256)
+    found = blobs.hold(sha256)
+    # Damaged or lost bytes are to be sent again: that mends them.
+    return found if found and blobs.is_whole(sha256) else None
 
 
 def _holders(team: Team, sha256: str, by: Actor, asset: Asset | None) -> bool:
