@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
 from registry.api.assets import AssetDetail, Assets
 from registry.api.files import FileDetail, Files
+from registry.api.gates import AccessRequestDecision, AccessRequestDetail, AccessRequests, AssetAccess
 from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
 from registry.models import Asset
@@ -22,6 +23,7 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{version}/register", Register.as_view(), given, name=f"api-{kind.value}-version-register"),
         path(f"{version}/files", Files.as_view(), given, name=f"api-{kind.value}-files"),
         path(f"{version}/files/<path:path>", FileDetail.as_view(), given, name=f"api-{kind.value}-file"),
+        path(f"{asset}/access", AssetAccess.as_view(), given, name=f"api-{kind.value}-access"),
         path(f"{asset}/aliases", Aliases.as_view(), given, name=f"api-{kind.value}-aliases"),
         path(f"{asset}/aliases/<str:alias>", AliasDetail.as_view(), given, name=f"api-{kind.value}-alias"),
         path(
@@ -43,4 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("uploads/<str:upload>", UploadDetail.as_view(), name="api-upload"),
     path("uploads/<str:upload>/complete", UploadComplete.as_view(), name="api-upload-complete"),
     path("uploads/<str:upload>/parts/<int:number>", UploadPartDetail.as_view(), name="api-upload-part"),
+    path("access-requests", AccessRequests.as_view(), name="api-access-requests"),
+    path("access-requests/<int:request_id>", AccessRequestDetail.as_view(), name="api-access-request"),
+    path("access-requests/<int:request_id>/decision", AccessRequestDecision.as_view(), name="api-access-decision"),
 ]

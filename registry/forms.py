@@ -30,6 +30,11 @@ class AssetForm(forms.Form):
         label="Restricted",
         help_text="Each download of its files, and each page of its rows, is an event in the ledger.",
     )
+    gated = forms.BooleanField(
+        required=False,
+        label="Gated",
+        help_text="Page and card are for whoever sees it; its files need access, which can be asked for and ends.",
+    )
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,15 +43,27 @@ class AssetForm(forms.Form):
 
 
 class DescriptionForm(AssetForm):
-    """The same without the name, which never changes. `may_lift`: whether a restriction may be taken off."""
+    """The same without the name. `may_lift`: whether a restriction or gate may be taken off, and the card shown to the site."""
+
+    visibility = forms.ChoiceField(
+        required=False,
+        label="Who sees that it is there",
+        choices=[
+            (Asset.Visibility.TEAM, "The team"),
+            (Asset.Visibility.SITE, "Everybody who signs in: page and card, gated ones only"),
+        ],
+    )
 
     def __init__(self, *args: Any, kind: str, may_lift: bool, **kwargs: Any) -> None:
         super().__init__(*args, kind=kind, **kwargs)
         del self.fields["name"]
-        if self.initial.get("restricted") and not may_lift:
-            restricted = self.fields["restricted"]
-            restricted.disabled = True  # what a browser sends for it is not looked at
-            restricted.help_text += " Lifting this needs the permission policy.edit."
+        for name in ("restricted", "gated"):
+            if self.initial.get(name) and not may_lift:
+                self.fields[name].disabled = True  # what a browser sends for it is not looked at
+                self.fields[name].help_text += " Lifting this needs the permission policy.edit."
+        if not may_lift:
+            self.fields["visibility"].disabled = True
+            self.fields["visibility"].help_text = "Changing this needs the permission policy.edit."
 
 
 class VersionForm(forms.Form):
@@ -56,6 +73,23 @@ class VersionForm(forms.Form):
         widget=forms.Textarea({"rows": 3, "autofocus": True}),
         help_text="A line or two, shown beside the version.",
     )
+
+
+class AccessForm(forms.Form):
+    reason = forms.CharField(
+        max_length=2000,
+        label="What you need the files for",
+        widget=forms.Textarea({"rows": 3}),
+        help_text="Whoever decides reads it; it stands in the ledger.",
+    )
+
+
+class AccessDecisionForm(forms.Form):
+    """`verdict` is the button's name."""
+
+    verdict = forms.ChoiceField(choices=[("grant", "Give access"), ("refuse", "Refuse")])
+    until = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    answer = forms.CharField(required=False, max_length=2000)
 
 
 class AliasForm(forms.Form):

@@ -15,6 +15,7 @@ MODEL_TABS = (
     ("evaluations", "Evaluations", "/evaluations"),
     ("deployments", "Deployments", "/deployments"),
     ("history", "History", "/history"),
+    ("access", "Access", "/access"),
     ("settings", "Settings", "/settings"),
 )
 DATASET_TABS = tuple(tab for tab in MODEL_TABS if tab[0] not in ("evaluations", "deployments"))
@@ -35,7 +36,7 @@ def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
         "asset": asset,
         "aliases": aliases,
         "tab": tab,
-        "tabs": [(slug, title, f"{address}{path}") for slug, title, path in tabs],
+        "tabs": [(slug, title, f"{address}{path}") for slug, title, path in tabs if slug != "access" or asset.gated],
         "version_count": Version.objects.filter(asset=asset).count(),
         "may_edit": can(by, Permission.ASSET_EDIT, asset),
         "may_move": can(by, Permission.ALIAS_MOVE, asset, stage=ANY_STAGE),

@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from registry.models import Asset, Version
+from registry import gates
+from registry.models import AccessRequest, Asset, Version
 
 GATED = "Its files need file.download on it, which can be asked for; page and card are for whoever sees it."
 VISIBILITY = "Gated ones: 'site' shows the card to everybody who can sign in, so that they can ask. Needs policy.edit."
@@ -147,6 +148,37 @@ class RowsOut(In):
     results = serializers.ListField(child=serializers.DictField())
     next = serializers.CharField(allow_null=True, help_text="Cursor of the next page.")
     total = serializers.IntegerField(help_text="Rows in this version.")
+
+
+class AccessAsk(In):
+    reason = serializers.CharField(max_length=2000, help_text="What you need the files for.")
+
+
+class AccessDecision(In):
+    verdict = serializers.ChoiceField(["grant", "refuse"])
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="When it ends.")
+    days = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=gates.MAX_DAYS,
+        help_text=f"Instead of `until`; {gates.DEFAULT_DAYS} without either.",
+    )  # fmt: skip
+    answer = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000, help_text="For the person; a refusal needs one."
+    )
+
+
+class AccessRequestOut(In):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Asset.Kind.choices)
+    asset = serializers.CharField(help_text="team/name")
+    person = serializers.EmailField()
+    reason = serializers.CharField()
+    state = serializers.ChoiceField(AccessRequest.State.choices)
+    holds = serializers.BooleanField(help_text="Whether what was given still stands.")
+    until = serializers.DateTimeField(allow_null=True)
+    answer = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decided_by = serializers.EmailField(allow_null=True)
 
 
 class ProblemOut(In):

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, files, versions
+from registry.views import aliases, assets, files, gates, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -18,6 +18,8 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{asset}/files", assets.asset_files, given, name=f"{noun}-files"),
         path(f"{asset}/card", assets.asset_card, given, name=f"{noun}-card"),
         path(f"{asset}/history", assets.asset_history, given, name=f"{noun}-history"),
+        path(f"{asset}/access", gates.asset_access, given, name=f"{noun}-access"),
+        path(f"{asset}/access/<int:grant_id>/revoke", gates.access_revoke, given, name=f"{noun}-access-revoke"),
         path(f"{asset}/settings", assets.asset_settings, given, name=f"{noun}-settings"),
         path(f"{asset}/aliases", aliases.alias_move, given, name=f"{noun}-alias-move"),
         path(f"{asset}/aliases/<str:alias>/remove", aliases.alias_remove, given, name=f"{noun}-alias-remove"),
@@ -37,5 +39,7 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
 urlpatterns: list[URLPattern] = [
     *_pages(Asset.Kind.MODEL),
     *_pages(Asset.Kind.DATASET),
+    path("access-requests/<int:request_id>/decide", gates.access_decide, name="access-decide"),
+    path("access-requests/<int:request_id>/withdraw", gates.access_withdraw, name="access-withdraw"),
     path("internal/files/<str:sha256>", internal.serve_blob, name="internal-file"),
 ]

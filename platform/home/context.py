@@ -13,6 +13,7 @@ from accounts.authentication import actor_of
 from accounts.current import current_team, teams_of
 from home import approvals
 from home.sections import Section, sections_for
+from registry import gates
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Frame:
 
 
 def inbox_count(actor: Actor) -> int:
-    """How many requests wait for this actor: one query for who handed them their reviewing, and one that counts."""
-    return approvals.inbox(actor).count()
+    """How many requests wait for this actor: one query for who handed them their reviewing, and one that counts; for those who
+    manage a team one more, of who asks for gated files."""
+    return approvals.inbox(actor).count() + gates.waiting_for(actor).count()
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

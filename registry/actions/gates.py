@@ -16,8 +16,6 @@ from registry.actions.common import asset_target, lock_asset, person
 from registry.models import AccessRequest, Asset
 
 MAX_REASON = 2_000
-DEFAULT_DAYS = 90
-MAX_DAYS = 3_650
 State = AccessRequest.State
 
 
@@ -54,11 +52,11 @@ def grant_access(
 ) -> AccessRequest:
     """Give what was asked for: the role `downloader` on this asset, until then (90 days without it). Nobody decides on their own."""
     request = _lock_open(request, by)
-    until = until or timezone.now() + timedelta(days=DEFAULT_DAYS)
+    until = until or timezone.now() + timedelta(days=gates.DEFAULT_DAYS)
     if until <= timezone.now():
         raise Invalid("until", "Use a time in the future.")
-    if until > timezone.now() + timedelta(days=MAX_DAYS):
-        raise Invalid("until", f"Access is given for at most {MAX_DAYS} days at a time.")
+    if until > timezone.now() + timedelta(days=gates.MAX_DAYS):
+        raise Invalid("until", f"Access is given for at most {gates.MAX_DAYS} days at a time.")
     if not request.person.is_active:
         raise Conflict(f"{request.person} is deactivated.")
     answer = _text("answer", answer)

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from accounts.access import get_team
 from accounts.rest import page_response
-from registry import actions, reads
+from registry import actions, gates, reads
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.models import Asset
 from registry.representations import asset_json
@@ -55,7 +55,7 @@ class AssetDetail(RegistryView):
     @extend_schema(summary="Read", responses={200: AssetOut, 401: PROBLEMS[401], 404: PROBLEMS[404]})
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = reads.visible_assets(self.by, kind).filter(team__name=team, name=name).first()
-        return Response(asset_json(asset or self.asset(kind, team, name)))
+        return Response(asset_json(asset or gates.get_shown(self.by, kind, f"{team}/{name}")[0]))
 
     @extend_schema(
         summary="Change description, task, restriction or gate",

@@ -17,7 +17,7 @@ from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.ledger.reads import events_about
 from governance.stages import Stage
-from registry import actions, reads
+from registry import actions, gates, reads
 from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version
@@ -99,7 +99,9 @@ def asset_create(request: HttpRequest, kind: str) -> HttpResponse:
 @login_required
 @require_safe
 def asset_detail(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
-    return show_versions(request, reads.get_asset(actor_of(request), kind, f"{team}/{name}"))
+    """For people outside of the team, where the whole site may know of it: its card, and the form that asks for its files."""
+    asset, is_seen = gates.get_shown(actor_of(request), kind, f"{team}/{name}")
+    return show_versions(request, asset) if is_seen else redirect(gates.ask_address(asset))
 
 
 def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm | None = None) -> HttpResponse:
@@ -187,7 +189,13 @@ def asset_settings(request: HttpRequest, kind: str, team: str, name: str) -> Htt
         request.POST if request.method == "POST" else None,
         kind=kind,
         may_lift=can(by, Permission.POLICY_EDIT, asset),
-        initial={"description": asset.description, "task": asset.task, "restricted": asset.restricted},
+        initial={
+            "description": asset.description,
+            "task": asset.task,
+            "restricted": asset.restricted,
+            "gated": asset.gated,
+            "visibility": asset.visibility,
+        },
     )
     if form.is_bound and form.is_valid():
         try:

@@ -163,6 +163,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "values": {
             **more,
             **_told(team, people, word, event.pk),
+            **_gated(team, people, word),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
             "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
@@ -195,6 +196,23 @@ def _decided(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:
         to=people[Role.VIEWER], team=team, starts_at=now, ends_at=now + timedelta(days=2), reason=word, by=reviewer
     )
     return {"applied": applied.pk, "unsure": unsure.pk, "glass": glass.pk, "delegation_id": delegation.pk}
+
+
+def _gated(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:
+    """A gated model and dataset 'g': the viewer asked for the model's files, the auditor was given both."""
+    maker, admin = Actor(people[Role.CONTRIBUTOR]), Actor(people[Role.ADMIN])
+    found: dict[str, int] = {}
+    for kind in ("model", "dataset"):
+        task = "text-generation" if kind == "model" else ""
+        asset = registry.create_asset(team=team, kind=kind, name="g", task=task, description=word, gated=True, by=maker)
+        asked = registry.ask_for_access(asset=asset, reason=f"to look {word}", by=Actor(people[Role.AUDITOR]))
+        given = registry.grant_access(request=asked, answer=f"fine {word}", by=admin)
+        assert given.grant_id is not None
+        found[f"gate_{kind}"] = given.grant_id
+        if kind == "model":
+            waits = registry.ask_for_access(asset=asset, reason=f"to try {word}", by=Actor(people[Role.VIEWER]))
+            found["access_id"] = waits.pk
+    return found
 
 
 def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dict[str, int]:

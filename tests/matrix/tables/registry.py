@@ -1,7 +1,12 @@
 """Models, datasets and prompts."""
 
 from accounts.roles import Permission as P
-from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Table, account, current, may, sees
+from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Rule, Table, account, current, may, sees
+
+
+def _asking(kind: str) -> Rule:
+    """Whoever sees it may ask; those who have the files already are told so."""
+    return may(P.ASSET_VIEW, {"reason": "new"}, values={"name": "g"}, ok=(201, 302, 409, 422), happy="own:reviewer")
 
 
 def _registry(kind: str) -> Table:
@@ -33,6 +38,7 @@ def _registry(kind: str) -> Table:
             "DELETE": may(move, {"reason": "new"}),
         },
         f"api-{kind}-alias-history": {"GET": sees(ASSET)},
+        f"api-{kind}-access": {"GET": sees(ASSET), "POST": _asking(kind)},
     }
     pages: Table = {
         f"{kind}-list": {"GET": account()},
@@ -41,6 +47,8 @@ def _registry(kind: str) -> Table:
             "POST": current(P.ASSET_CREATE, {"name": "fresh", **task}),
         },
         **{f"{kind}-{tab}": {"GET": sees(ASSET)} for tab in ("detail", "files", "card", "history")},
+        f"{kind}-access": {"GET": sees(ASSET), "POST": _asking(kind)},
+        f"{kind}-access-revoke": {"POST": may(P.TEAM_MANAGE, values={"name": "g", "grant_id": "{gate_" + kind + "}"})},
         f"{kind}-settings": {"GET": sees(ASSET), "POST": may(edit, {"description": "new", **task})},
         f"{kind}-alias-move": {"POST": may(move, {"alias": "candidate", "version": 3})},
         f"{kind}-alias-remove": {"POST": may(move)},
@@ -59,9 +67,27 @@ def _registry(kind: str) -> Table:
     }
 
 
+# The viewer asked for gated files; who manages the team decides; nobody else knows of it.
+_ASKED, _KNOWN = {"request_id": "{access_id}"}, ("own:viewer", "own:admin", "root")
 REGISTRY: Table = {
     **_registry("model"),
     **_registry("dataset"),
+    "api-access-requests": {"GET": account()},
+    "api-access-request": {
+        "GET": Rule("mine", also=_KNOWN, values=_ASKED),
+        "DELETE": Rule("mine", also=("own:viewer",), never=("own:admin", "root"), values=_ASKED),
+    },
+    "api-access-decision": {
+        "POST": Rule(
+            "mine", also=("own:admin", "root"), never=("own:viewer",), values=_ASKED, body={"verdict": "grant"}
+        )
+    },
+    "access-decide": {
+        "POST": Rule(
+            "mine", also=("own:admin", "root"), never=("own:viewer",), values=_ASKED, body={"verdict": "grant"}
+        )
+    },
+    "access-withdraw": {"POST": Rule("mine", also=("own:viewer",), never=("own:admin", "root"), values=_ASKED)},
     "api-dataset-rows": {"GET": sees(ASSET, values={"name": "d"})},
     "dataset-version-rows": {"GET": sees(ASSET, values={"name": "d"})},
     "model-deployments": {"GET": sees(ASSET)},

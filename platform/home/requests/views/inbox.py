@@ -10,6 +10,7 @@ from accounts.current import teams_of
 from home import approvals
 from home.requests import lists
 from home.requests.views.asking import may_ask, may_break_glass
+from registry import gates
 
 
 @login_required
@@ -26,6 +27,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
         "tabs": [(slug, title, counts.get(slug, 0)) for slug, title in lists.TABS.items()],
         "hidden": {"tab": tab} if tab != "inbox" else {},
         "standing_in": list(approvals.delegations_to(by)),
+        "access_waiting": gates.waiting_for(by).select_related("asset__team", "person")[:20] if tab == "inbox" else [],
         "may_ask": may_ask(by),
         "may_break_glass": may_break_glass(by),
     }
