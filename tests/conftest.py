@@ -94,7 +94,7 @@ def superuser_connection() -> Iterator[psycopg.Connection]:
         yield connection
 
 
-PASSWORD = "a-long-test-password"
+PASSWORD = "kfzx-47-quiet-mountains"
 
 
 def make_cast() -> SimpleNamespace:
