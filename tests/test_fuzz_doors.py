@@ -32,7 +32,7 @@ from registry.actions import request_move
 from serving import cluster
 from serving.actions import create_deployment
 from tests.registry.conftest import model_files
-from tuning.actions import create_run
+from tracking.actions import create_run
 
 SEED = 20261121
 NUL, HALF = "a\0b", "\ud800"

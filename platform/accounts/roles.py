@@ -48,7 +48,7 @@ PERMISSION_DESCRIPTIONS: dict[Permission, str] = {
     P.ASSET_EDIT: "Change what describes them and register versions.",
     P.FILE_DOWNLOAD: "Download the files of gated models and datasets. Those of others are for whoever sees them.",
     P.ALIAS_MOVE: "Move aliases and labels that are not protected.",
-    P.RUN_CREATE: "Start and cancel fine-tuning runs.",
+    P.RUN_CREATE: "Log runs, experiments and their files; cancel and delete them.",
     P.EVALUATION_RUN: "Evaluate a model on a dataset.",
     P.REQUEST_CREATE: "Ask for an approval, discuss and withdraw it.",
     P.REQUEST_REVIEW: "Approve, reject or ask for changes to what others asked for.",

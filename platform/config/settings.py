@@ -75,7 +75,7 @@ INSTALLED_APPS = [
     "notifications",
     "serving",
     "evaluation",
-    "tuning",
+    "tracking",
     "home",
     "config.apps.ConfigConfig",
     "pgtrigger",
@@ -194,7 +194,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "reconcile-deployments": {"task": "serving.tasks.reconcile", "schedule": 3.0, "options": {"expires": 10}},
     "resume-evaluations": {"task": "evaluation.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
-    "close-lost-runs": {"task": "tuning.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
+    "close-lost-runs": {"task": "tracking.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
+    "purge-deleted-runs": {"task": "tracking.tasks.purge_deleted", "schedule": 3600.0, "options": {"expires": 3600}},
     "index-ledger-events": {
         "task": "governance.ledger.tasks.index_events",
         "schedule": 5.0,
@@ -299,8 +300,8 @@ SPECTACULAR_SETTINGS = {
         "AssetKindEnum": "registry.models.assets.Asset.Kind",
         "VersionStateEnum": "registry.models.versions.Version.State",
         "RequestStateEnum": "governance.models.requests.ApprovalRequest.State",
-        "RunKindEnum": "tuning.models.TrainingRun.Kind",
-        "RunStateEnum": "tuning.models.TrainingRun.State",  # an evaluation's too
+        "RunKindEnum": "tracking.models.Run.Kind",
+        "RunStateEnum": "tracking.models.Run.State",  # an evaluation's too
         "DeliveryStateEnum": "notifications.models.Delivery.State",
         "DeploymentStateEnum": "serving.models.Deployment.State",
     },

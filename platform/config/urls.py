@@ -16,7 +16,7 @@ PAGES = [
     "notifications",
     "serving",
     "evaluation",
-    "tuning",
+    "tracking",
 ]
 
 urlpatterns = [

@@ -13,7 +13,7 @@ from home import approvals
 from prompts.models import Prompt
 from registry.models import Asset
 from serving.models import Deployment
-from tuning.models import TrainingRun
+from tracking.models import Run
 
 _UNDER_WAY = ("queued", "running")
 _SHOWN = 6
@@ -51,7 +51,7 @@ def running(actor: Actor, team: Team) -> list[Job]:
     evaluations = (
         Evaluation.objects.visible_to(actor).filter(team=team, state__in=_UNDER_WAY).with_labels().order_by("-id")
     )
-    runs = TrainingRun.objects.visible_to(actor).filter(team=team, state__in=_UNDER_WAY).order_by("-id")
+    runs = Run.objects.visible_to(actor).alive().filter(team=team, state__in=_UNDER_WAY).order_by("-id")
     jobs = [
         Job(
             f"{row.model.name} v{row.version.number} on {row.dataset.name}", "Evaluation", "flask",

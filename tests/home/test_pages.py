@@ -10,7 +10,7 @@ from accounts.access import Actor
 from accounts.actions import create_first_administrator
 from accounts.models import Team
 from governance.models import ApprovalRequest
-from tuning.actions import create_run, update_run
+from tracking.actions import create_run, update_run
 
 pytestmark = pytest.mark.django_db
 

@@ -7,8 +7,9 @@ from tests.matrix.tables.governance import GOVERNANCE, REQUESTS
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
-from tests.matrix.tables.serving import RUNS, SERVING
+from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
+from tests.matrix.tables.tracking import TRACKING
 from tests.matrix.tables.storage import STORAGE
 
 TABLE: Table = {
@@ -21,7 +22,8 @@ TABLE: Table = {
     **ACCOUNTS,
     **NOTIFICATIONS,
     **SERVING,
-    **RUNS,
+    **EVALUATIONS,
+    **TRACKING,
     **MLFLOW,
     **STORAGE,
 }

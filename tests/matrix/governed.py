@@ -12,7 +12,12 @@ UNGOVERNED = {
     "registry_uploadpart": "bytes on their way",
     "registry_blobcheck": "when bytes were last hashed again; damage is an event",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
-    "tuning_runmetric": "measurements that a run reports; its start and end are events",
+    "tracking_metric": "measurements that a run reports; its start and end are events",
+    "tracking_latestmetric": "the last of a run's measurements",
+    "tracking_modelmetric": "measurements of a logged model; its making and end are events",
+    "tracking_runinput": "what a run says that it read",
+    "tracking_runoutput": "what a run says that it made; the logged model is an event",
+    "registry_artifact": "files of runs: they are governed from when a version is registered of them, which is an event",
     "accounts_keyaddress": "where a key was seen; the first time from somewhere is an event",
     "notifications_position": "how far the ledger was read",
     "notifications_delivery": "a message about an event; sending it again by hand is an event",
@@ -34,7 +39,8 @@ OBSERVED = {
     "accounts_apikey": {"last_used_at", "last_used_from"},
     "accounts_user": {"last_login"},
     "registry_asset": {"updated_at", "updated_by_id"},
-    "tuning_trainingrun": {"step", "message", "heartbeat_at", "started_at"},
+    "tracking_run": {"step", "message", "heartbeat_at", "started_at", "began_at", "parameters", "tags"},  # reports
+    "tracking_loggedmodel": {"tags", "params", "updated_at"},  # reports
     "evaluation_evaluation": {
         "lease_owner", "lease_until", "heartbeat_at", "done", "errors", "stalls", "waiting_since", "scoring_at", "message",
     },

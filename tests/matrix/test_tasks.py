@@ -36,10 +36,10 @@ from tests.matrix.calls import undone
 from tests.matrix.governed import is_governed, untold
 from tests.matrix.journal import Journal, journal
 from tests.matrix.world import World
-from tuning.models import TrainingRun
-from tuning.tasks import close_lost
+from tracking.models import Run
+from tracking.tasks import close_lost, purge_deleted
 
-OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tuning", "home", "notifications", "config")  # fmt: skip
+OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "home", "notifications", "config")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,16 @@ class Work:
     quiet: str = ""
 
 
+def outlive_the_grace(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    with written.aside():
+        Run.objects.exclude(deleted_at=None).update(deleted_at=timezone.now() - timedelta(days=31))
+    purge_deleted()
+
+
 def lose_a_run(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     with written.aside():
-        TrainingRun.objects.filter(pk=world.own.run.pk).update(state="running", heartbeat_at=long_ago)
+        Run.objects.filter(pk=world.own.run.pk).update(state="running", heartbeat_at=long_ago)
     close_lost()
 
 
@@ -148,7 +154,8 @@ TASKS: dict[str, Work] = {
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
-    "tuning.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
+    "tracking.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
+    "tracking.tasks.purge_deleted": Work(outlive_the_grace, tells=("run.purged",)),
 }
 
 

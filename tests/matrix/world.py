@@ -41,7 +41,7 @@ from registry.actions import uploads
 from serving.actions import create_deployment, stop_deployment
 from tests.conftest import PASSWORD
 from tests.registry.conftest import model_files
-from tuning.actions import create_run
+from tracking import actions as tracking
 
 OWN, OTHER = "acme", "rival"
 WORDS = {OWN: "sesame", OTHER: "quinoa"}
@@ -130,7 +130,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     )  # fmt: skip
     request = registry.request_move(version=versions[0], slot="production", reason=f"please {word}", by=maker)
     more = _decided(team, people, word)
-    run = create_run(team=team, name=f"run-{word}", total_steps=10, by=maker)
+    run = tracking.create_run(team=team, name=f"run-{word}", total_steps=10, by=maker)
     deployments = {
         key: create_deployment(team=team, name=key, version=versions[0], stage="development", by=deployer)
         for key in ("dep", "halted")
@@ -162,6 +162,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "token": internal.sign(versions[0]),
         "values": {
             **more,
+            **_tracked(team, word, run, maker),
             **_told(team, people, word, event.pk),
             **_gated(team, people, word),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
@@ -213,6 +214,17 @@ def _gated(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:
             waits = registry.ask_for_access(asset=asset, reason=f"to try {word}", by=Actor(people[Role.VIEWER]))
             found["access_id"] = waits.pk
     return found
+
+
+def _tracked(team: Team, word: str, run: Any, by: Actor) -> dict[str, Any]:
+    """An experiment, a deleted one, a deleted run, and a file of the run."""
+    lab = tracking.create_experiment(team=team, name=f"lab {word}", by=by)
+    gone = tracking.create_experiment(team=team, name=f"gone {word}", by=by)
+    tracking.delete_experiment(experiment=gone, by=by)
+    gone_run = tracking.start_run(team=team, experiment=lab, name=f"gone {word}", by=by)
+    tracking.delete_run(run=gone_run, by=by)
+    tracking.put_artifact(owner=run, path="README.md", stream=io.BytesIO(word.encode()), by=by)
+    return {"experiment_id": lab.pk, "gone_experiment": gone.pk, "gone_run": gone_run.pk}
 
 
 def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dict[str, int]:

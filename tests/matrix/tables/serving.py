@@ -1,7 +1,7 @@
-"""Deployments, evaluations, runs."""
+"""Deployments, evaluations."""
 
 from accounts.roles import Permission as P
-from tests.matrix.rules import ASSET, DEPLOYMENT, NO_CHANGE, TEAM, Table, account, anywhere, current, may, sees
+from tests.matrix.rules import ASSET, DEPLOYMENT, NO_CHANGE, Table, account, anywhere, current, may, sees
 
 _DEP, _HALTED = {"name": "dep"}, {"name": "halted"}
 _NEW = {"team": "{team}", "name": "fresh", "model": "{team}/m", "version": 1, "stage": "development"}
@@ -53,8 +53,7 @@ SERVING: Table = {
 
 _EVALUATE = {"model": "{team}/m", "version": 1, "dataset": "{team}/d", "dataset_version": 1}
 _EVALUATE_FORM = {**_EVALUATE, "max_tokens": 8, "temperature": 0, "input_field": "input", "expected_field": "expected"}
-_POINTS = {"metrics": [{"key": "loss", "step": 1, "value": 0.5}]}
-RUNS: Table = {
+EVALUATIONS: Table = {
     "api-evaluations": {"GET": account(), "POST": may(P.EVALUATION_RUN, _EVALUATE)},
     "api-evaluation": {"GET": sees(ASSET)},
     "api-evaluation-examples": {"GET": sees(ASSET)},
@@ -68,14 +67,4 @@ RUNS: Table = {
     "evaluation-detail": {"GET": sees(ASSET)},
     "evaluation-live": {"GET": sees(ASSET)},
     "evaluation-cancel": {"POST": may(P.EVALUATION_RUN)},
-    "api-runs": {"GET": account(), "POST": may(P.RUN_CREATE, {"team": "{team}", "name": "fresh"}, see=TEAM)},
-    "api-run": {"GET": sees(ASSET), "PATCH": may(P.RUN_CREATE, {"state": "running", "step": 5})},
-    "api-run-metrics": {
-        "GET": sees(ASSET),
-        "POST": may(P.RUN_CREATE, _POINTS, quiet="measurements that a run reports; its start and end are events"),
-    },
-    "run-list": {"GET": account()},
-    "run-detail": {"GET": sees(ASSET)},
-    "run-live": {"GET": sees(ASSET)},
-    "run-cancel": {"POST": may(P.RUN_CREATE)},
 }

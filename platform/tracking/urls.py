@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tuning import views
+from tracking import views
 
 urlpatterns: list[URLPattern] = [
     path("runs/", views.run_list, name="run-list"),

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from tuning import actions
+from tracking import actions
 
 
 @shared_task
 def close_lost() -> None:
     """Runs that went silent have failed."""
     actions.close_lost()
+
+
+@shared_task
+def purge_deleted() -> None:
+    """What was deleted thirty days ago goes, with its files."""
+    actions.purge_deleted()

@@ -13,8 +13,8 @@ from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.rest import keyset_page
 from accounts.roles import Permission
-from tuning import actions, reads
-from tuning.models import TrainingRun
+from tracking import actions, reads
+from tracking.models import Run
 
 # Metrics that lie between 0 and 1 share a chart in percent; each other one has its own axis.
 _SHARES = ("accuracy", "exact_match", "precision", "recall", "f1")
@@ -26,13 +26,13 @@ def run_list(request: HttpRequest) -> HttpResponse:
     by = actor_of(request)
     team = current_team(request)
     state = request.GET.get("state", "")
-    state = state if state in set(TrainingRun.State) else ""
+    state = state if state in set(Run.State) else ""
     search = request.GET.get("search", "")[:100]
     rows = reads.list_runs(by, team=team.name if team else "", state=state, search=search)
     runs, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
     return render(
         request,
-        "tuning/run_list.html",
+        "tracking/run_list.html",
         {
             "runs": runs,
             "next": following,
@@ -46,7 +46,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
                     "kind": "choice",
                     "label": "State",
                     "value": state,
-                    "choices": [(one.value, one.label) for one in TrainingRun.State],
+                    "choices": [(one.value, one.label) for one in Run.State],
                 },
             ],
         },
@@ -57,7 +57,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
     by = actor_of(request)
-    return render(request, "tuning/run_detail.html", _shown(by, reads.get_run(by, run_id)))
+    return render(request, "tracking/run_detail.html", _shown(by, reads.get_run(by, run_id)))
 
 
 @login_required
@@ -65,7 +65,7 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
 def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
     """The page's moving part, which asks for itself until the run has ended."""
     by = actor_of(request)
-    return render(request, "tuning/_live.html", _shown(by, reads.get_run(by, run_id)))
+    return render(request, "tracking/_live.html", _shown(by, reads.get_run(by, run_id)))
 
 
 @login_required
@@ -86,8 +86,8 @@ def _command(team: str) -> str:
     )
 
 
-def _shown(by: Actor, run: TrainingRun) -> dict[str, Any]:
-    points = reads.curves(run)
+def _shown(by: Actor, run: Run) -> dict[str, Any]:
+    points = {key: [(step, value) for step, _, value in line] for (_, key), line in reads.curves([run]).items()}
     shares = {key: line for key, line in points.items() if any(word in key for word in _SHARES)}
     charts = [
         {"title": key.replace("_", " ").capitalize(), "percent": False, "series": [_series(key, line)]}
@@ -108,5 +108,5 @@ def _shown(by: Actor, run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _series(key: str, line: list[tuple[int, float]]) -> dict[str, Any]:
+def _series(key: str, line: list[tuple[int, float | None]]) -> dict[str, Any]:
     return {"name": key.replace("_", " "), "points": [[step, value] for step, value in line]}
