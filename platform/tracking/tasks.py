@@ -12,6 +12,6 @@ def close_lost() -> None:
 
 
 @shared_task
-def purge_deleted() -> None:
+def purge() -> None:
     """What was deleted thirty days ago goes, with its files."""
     actions.purge_deleted()

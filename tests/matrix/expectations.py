@@ -9,8 +9,8 @@ from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
-from tests.matrix.tables.tracking import TRACKING
 from tests.matrix.tables.storage import STORAGE
+from tests.matrix.tables.tracking import TRACKING
 
 TABLE: Table = {
     **SITE,

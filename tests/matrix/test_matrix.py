@@ -143,7 +143,7 @@ def traces(answer: Answer, *, only_governed: bool) -> list[str]:
 def leaks(rule: Rule, caller: Caller, answer: Answer) -> str:
     """A passage with another team's word in it, but for what the caller sent themselves."""
     text = answer.text.lower()
-    for value in (*rule.values.values(), "viewer@sesame.test", "robot-sesame+acme@service.invalid"):
+    for value in (*rule.values.values(), "viewer@sesame.example", "robot-sesame+acme@service.invalid"):
         text = text.replace(str(value).lower(), "")
     for word in caller.strange_words():
         if (place := text.find(word)) >= 0:

@@ -37,7 +37,7 @@ from tests.matrix.governed import is_governed, untold
 from tests.matrix.journal import Journal, journal
 from tests.matrix.world import World
 from tracking.models import Run
-from tracking.tasks import close_lost, purge_deleted
+from tracking.tasks import close_lost, purge
 
 OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "home", "notifications", "config")  # fmt: skip
 
@@ -54,7 +54,7 @@ class Work:
 def outlive_the_grace(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
     with written.aside():
         Run.objects.exclude(deleted_at=None).update(deleted_at=timezone.now() - timedelta(days=31))
-    purge_deleted()
+    purge()
 
 
 def lose_a_run(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
@@ -155,7 +155,7 @@ TASKS: dict[str, Work] = {
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
     "tracking.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),
-    "tracking.tasks.purge_deleted": Work(outlive_the_grace, tells=("run.purged",)),
+    "tracking.tasks.purge": Work(outlive_the_grace, tells=("run.purged",)),
 }
 
 

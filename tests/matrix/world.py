@@ -107,7 +107,7 @@ def _team(name: str, root: Actor) -> SimpleNamespace:
     team = create_team(name=name, title=f"Team {word}", by=root)
     people: dict[Role, User] = {}
     for role in Role:
-        email = f"{role.value}@{word}.test"
+        email = f"{role.value}@{word}.example"
         people[role] = create_user(email=email, name=f"{role.value.title()} {word}", password=PASSWORD, by=root)
         grant_role(user=people[role], role=role, on=team, by=root)
     return SimpleNamespace(team=team, people=people, word=word, **_things(team, people, word))

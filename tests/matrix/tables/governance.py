@@ -50,7 +50,7 @@ REQUESTS: Table = {
         "GET": account(),
         "POST": may(
             P.DELEGATION_CREATE,
-            {"team": "{team}", "to": "contributor@sesame.test", "starts_at": "{soon}", "ends_at": "{later}"},
+            {"team": "{team}", "to": "contributor@sesame.example", "starts_at": "{soon}", "ends_at": "{later}"},
             see=TEAM,
             door="page",
         ),
@@ -102,7 +102,7 @@ REQUESTS: Table = {
         "GET": account(),
         "POST": current(
             P.DELEGATION_CREATE,
-            {"to": "contributor@sesame.test", "starts_at": "{soon}", "ends_at": "{later}"},
+            {"to": "contributor@sesame.example", "starts_at": "{soon}", "ends_at": "{later}"},
             foreign=422,
             never=("root",),
         ),
