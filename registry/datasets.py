@@ -7,12 +7,13 @@ from typing import Any
 
 from accounts.errors import Conflict
 from registry import storage
+from registry.inspection import parquet
 from registry.inspection.datasets import open_lines, read_rows
 from registry.models import Version
 
 
 def count(version: Version) -> int:
-    """How many rows the version has in its .jsonl and .csv files."""
+    """How many rows the version has in its .jsonl, .csv and .parquet files."""
     return sum(int(entry["rows"]) for entry in version.row_index.values())
 
 
@@ -41,7 +42,8 @@ def located_rows(
             continue
         if left <= 0:
             return
-        for number, row in _file_rows(path, hashes[path], entry, skip):
+        read = _parquet_rows if "groups" in entry else _file_rows
+        for number, row in read(path, hashes[path], entry, skip):
             yield path, number, row
             left -= 1
             if left <= 0:
@@ -58,3 +60,8 @@ def _file_rows(path: str, sha256: str, entry: dict[str, Any], skip: int) -> Iter
             if number >= skip:
                 yield number + 1, row
             number += 1
+
+
+def _parquet_rows(path: str, sha256: str, entry: dict[str, Any], skip: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    with storage.open_blob(sha256) as stream:
+        yield from enumerate(parquet.rows(path, stream, entry["groups"], skip), skip + 1)

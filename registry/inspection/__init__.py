@@ -30,9 +30,12 @@ def inspect(asset: Asset, manifest: list[dict[str, Any]]) -> Inspection:
     if not files:
         raise Invalid("files", "This version has no files yet. Upload some, then register it.", code="version_is_empty")
     card = cards.read(files)
+    bases = cards.names(card, "base_model")
     row_index: dict[str, Any] = {}
     if asset.kind == Asset.Kind.MODEL:
         facts = models.check(files, asset.task)
+        base = facts.get("adapter", {}).get("base_model")
+        bases += [base] if base and base not in bases else []
     else:
         facts, row_index = datasets.check(files)
     facts["files"] = len(files)
@@ -45,6 +48,6 @@ def inspect(asset: Asset, manifest: list[dict[str, Any]]) -> Inspection:
         row_index,
         card_fields=cards.fields(card),
         licence=cards.licence(card),
-        base_models=cards.names(card, "base_model"),
+        base_models=bases,
         datasets=cards.names(card, "datasets"),
     )

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 from accounts.errors import Invalid
 from registry import paths
-from registry.inspection.manifest import Manifest
+from registry.inspection import parquet
+from registry.inspection.manifest import MAX_JSON_BYTES, Manifest
 
 MAX_LINE_BYTES = 16 << 20
 MAX_COLUMNS = 1_000
@@ -22,31 +23,52 @@ csv.field_size_limit(MAX_LINE_BYTES)
 
 def check(files: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts (rows, columns) and the row index of a dataset; Invalid names the file, the line and the column."""
-    total = 0
     columns: dict[str, None] = {}
     index: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    schema: dict[str, str] = {}
+    warnings: list[str] = []
     for path in files:
         lowered = path.lower()
         if paths.is_rows(path):
             with files.open(path) as stream:
                 rows = _check_rows(path, stream, columns)
-            total += rows.count
             index[path] = {
                 "rows": rows.count,
                 "step": rows.step,
                 "at": rows.at,
                 **({"columns": rows.header} if rows.header else {}),
             }
-        elif lowered.endswith(".json"):
-            files.json(path)
         elif lowered.endswith(".parquet"):
-            _check_parquet(files, path)
-    facts: dict[str, Any] = {"rows": total, "columns": list(columns)} if index else {}
+            with files.open(path) as stream:
+                found = parquet.look(path, stream, files.size(path))
+            index[path] = {"rows": found.rows, "groups": found.groups}
+            schema |= found.schema
+            columns.update(dict.fromkeys(found.schema))
+            facts["row_groups"] = facts.get("row_groups", 0) + len(found.groups)
+        elif lowered.endswith(".json"):
+            _check_json(files, path, facts, warnings)
+    if index:
+        facts |= {"rows": sum(entry["rows"] for entry in index.values()), "columns": list(columns)[:MAX_COLUMNS]}
+        facts["formats"] = sorted({path.rpartition(".")[2].lower() for path in index})
+    if schema:
+        facts["schema"] = schema
     if not any(path.lower().endswith(_DATA) for path in files):
-        facts["warnings"] = [
+        warnings.append(
             "There are no rows among the files (.jsonl, .csv or .parquet), so nothing can be evaluated on it."
-        ]
-    return facts, index
+        )
+    return facts | ({"warnings": warnings} if warnings else {}), index
+
+
+def _check_json(files: Manifest, path: str, facts: dict[str, Any], warnings: list[str]) -> None:
+    if files.size(path) > MAX_JSON_BYTES:
+        warnings.append(
+            f"{path} is not looked into: it has more than {MAX_JSON_BYTES >> 20} MiB. Rows belong into .jsonl or .parquet."
+        )
+        return
+    value = files.json(path)
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        facts["records"] = facts.get("records", 0) + len(value)
 
 
 @dataclass
@@ -205,12 +227,3 @@ def _check_storable(path: str, number: int, row: dict[str, Any]) -> None:
         ) from None
     if "\\u0000" in text:
         raise Invalid("files", f"{path}, line {number}: there is a NUL character (\\u0000) in it.")
-
-
-def _check_parquet(files: Manifest, path: str) -> None:
-    with files.open(path) as stream:
-        begin = stream.read(4)
-        stream.seek(max(0, files.size(path) - 4))
-        end = stream.read(4)
-    if begin != b"PAR1" or end != b"PAR1" or files.size(path) < 12:
-        raise Invalid("files", f"{path}: not a whole Parquet file. If the upload was cut short, send it again.")

@@ -30,6 +30,9 @@ class Manifest:
     def size(self, path: str) -> int:
         return int(self._entries[path]["size"])
 
+    def sha256(self, path: str) -> str:
+        return str(self._entries[path]["sha256"])
+
     def open(self, path: str) -> BinaryIO:
         try:
             return storage.open_blob(self._entries[path]["sha256"])

@@ -1,7 +1,9 @@
 from registry.models.aliases import Alias, AliasMove
 from registry.models.artifacts import Artifact
 from registry.models.assets import Asset
+from registry.models.comparisons import WeightComparison
 from registry.models.files import Blob, File
+from registry.models.formats import FormatFacts
 from registry.models.gates import AccessRequest
 from registry.models.lineage import Link
 from registry.models.search import AssetSearch, SearchWord
@@ -20,10 +22,12 @@ __all__ = [
     "Blob",
     "BlobCheck",
     "File",
+    "FormatFacts",
     "Link",
     "SearchWord",
     "Upload",
     "UploadPart",
     "Version",
     "VersionTag",
+    "WeightComparison",
 ]

@@ -29,7 +29,7 @@ MODELS = [
     (model_files(**{"config.json": b"\xff\xfe{}"}), "not UTF-8"),
     (
         model_files(**{"model.safetensors": WHOLE[:-7]}),
-        f"model.safetensors: expected {len(WHOLE)} bytes, got {len(WHOLE) - 7}",
+        f"model.safetensors, byte {len(WHOLE) - 7}: expected {len(WHOLE)} bytes, got {len(WHOLE) - 7}",
     ),
     (model_files(**{"model.safetensors": WHOLE[:40]}), "expected at least"),
     (model_files(**{"model.safetensors": WHOLE + b"more"}), "bytes after its last tensor"),
@@ -41,7 +41,7 @@ MODELS = [
         model_files(
             **{"model.safetensors.index.json": json.dumps({"weight_map": {"w": "part-2.safetensors"}}).encode()}
         ),
-        "part-2.safetensors is missing",
+        "part-2.safetensors: it is missing",
     ),
     (
         model_files(
