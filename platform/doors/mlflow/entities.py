@@ -1,0 +1,135 @@
+"""Registered models and model versions as MLflow writes them, each page of them read by one statement."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+
+from registry.models import Asset, Version
+
+STAGES = {"none": "None", "staging": "Staging", "production": "Production", "archived": "Archived"}
+IS_PROMPT = "mlflow.prompt.is_prompt"
+
+
+def _ms(column: str) -> str:
+    return f"(extract(epoch FROM {column}) * 1000)::bigint"
+
+
+# Of a version v and its model a.
+VERSION = f"""
+    a.name, v.number, {_ms("v.created_at")}, {_ms("v.updated_at")}, v.description, v.message, v.state, v.source,
+    (v.facts #> '{{mlflow}}')::text, v.archived_at IS NOT NULL,
+    (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_versiontag t WHERE t.version_id = v.id),
+    (SELECT json_agg(json_build_array(l.name, {_ms("l.updated_at")}) ORDER BY l.name)::text
+     FROM registry_alias l WHERE l.version_id = v.id),
+    v.source_run_id"""
+MODEL = f"""
+    a.id, a.name, {_ms("a.created_at")}, {_ms("a.updated_at")}, a.description,
+    (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_assettag t WHERE t.asset_id = a.id),
+    (SELECT json_agg(json_build_array(l.name, v.number) ORDER BY l.name)::text
+     FROM registry_alias l JOIN registry_version v ON v.id = l.version_id WHERE l.asset_id = a.id)"""
+_IN_STAGE = "SELECT 1 FROM registry_alias s WHERE s.version_id = o.id AND s.name IN ('staging', 'production')"
+# The newest version of each stage, found from the end: as quick for a model of a hundred thousand versions.
+_LATEST = f"""
+SELECT {VERSION}, a.id FROM registry_asset a CROSS JOIN LATERAL (
+    (SELECT o.id FROM registry_version o WHERE o.asset_id = a.id AND o.deleted_at IS NULL AND o.archived_at IS NULL
+        AND NOT EXISTS ({_IN_STAGE}) ORDER BY o.number DESC LIMIT 1)
+    UNION ALL
+    (SELECT o.id FROM registry_version o WHERE o.asset_id = a.id AND o.deleted_at IS NULL AND o.archived_at IS NOT NULL
+        AND NOT EXISTS ({_IN_STAGE}) ORDER BY o.number DESC LIMIT 1)
+    UNION
+    SELECT l.version_id FROM registry_alias l WHERE l.asset_id = a.id AND l.name IN ('staging', 'production')
+) latest JOIN registry_version v ON v.id = latest.id
+WHERE a.id = ANY(%s) ORDER BY v.number
+"""  # noqa: S608  constants of this file
+
+
+def fetch(statement: str, values: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def native_source(team: str, name: str, number: int) -> str:
+    """Where the files of a version of ours are: an address of the artifacts' door."""
+    return f"mlflow-artifacts:/models/{team}/{name}/{number}"
+
+
+def pairs(text: str | None) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in json.loads(text)] if text else []
+
+
+def version_json(row: Sequence[Any], team: str) -> dict[str, Any]:
+    """A row of VERSION as MLflow's ModelVersion. Empty lists are left out, as protobuf's JSON has it."""
+    name, number, created, updated, description, message, state, source, mlflow, archived, tags, aliases, _ = row[:13]
+    extra: dict[str, str] = json.loads(mlflow) if mlflow else {}
+    # An alias of a stage's name is that stage, so that its move changes the version as MLflow sees it.
+    moved: dict[str, int] = dict(json.loads(aliases)) if aliases else {}
+    body: dict[str, Any] = {
+        "name": name,
+        "version": str(number),
+        "creation_timestamp": created,
+        "last_updated_timestamp": max(updated, *(moved.get(stage, 0) for stage in ("staging", "production"))),
+        "current_stage": stage_of(moved, archived),
+        "description": description or message,
+        "source": source or native_source(team, name, number),
+        "run_id": extra.get("run_id", ""),
+        "status": "READY" if state == "registered" else "PENDING_REGISTRATION",
+        "run_link": extra.get("run_link", ""),
+    }
+    if tags:
+        body["tags"] = pairs(tags)
+    if moved:
+        body["aliases"] = list(moved)
+    if extra.get("model_id"):
+        body["model_id"] = extra["model_id"]
+    return body
+
+
+def stage_of(aliases: Iterable[str], archived: bool) -> str:
+    """Where MLflow's stages are ours: aliases of their names."""
+    names = set(aliases)
+    for name in ("production", "staging"):
+        if name in names:
+            return STAGES[name]
+    return "Archived" if archived else "None"
+
+
+def latest_of(assets: Sequence[int], team: str) -> dict[int, list[dict[str, Any]]]:
+    """The newest version of each stage, by model."""
+    found: dict[int, list[dict[str, Any]]] = {pk: [] for pk in assets}
+    for row in fetch(_LATEST, [list(assets)]) if assets else ():
+        found[row[-1]].append(version_json(row, team))
+    return found
+
+
+def models_json(rows: Sequence[Sequence[Any]], team: str) -> list[dict[str, Any]]:
+    """Rows of MODEL as MLflow's RegisteredModels, with their latest versions: one query more for all of them."""
+    latest = latest_of([row[0] for row in rows], team)
+    return [_model_json(row, latest[row[0]]) for row in rows]
+
+
+def _model_json(row: Sequence[Any], latest: list[dict[str, Any]]) -> dict[str, Any]:
+    _, name, created, updated, description, tags, aliases = row
+    body: dict[str, Any] = {"name": name, "creation_timestamp": created, "last_updated_timestamp": updated}
+    if description:
+        body["description"] = description
+    if latest:
+        body["latest_versions"] = latest
+    if tags:
+        body["tags"] = pairs(tags)
+    if aliases:
+        body["aliases"] = [{"alias": alias, "version": str(number)} for alias, number in json.loads(aliases)]
+    return body
+
+
+def model_json(asset: Asset) -> dict[str, Any]:
+    rows = fetch(f"SELECT {MODEL} FROM registry_asset a WHERE a.id = %s", [asset.pk])  # noqa: S608
+    return models_json(rows, asset.team.name)[0]
+
+
+def version_of(version: Version) -> dict[str, Any]:
+    statement = f"SELECT {VERSION} FROM registry_version v JOIN registry_asset a ON a.id = v.asset_id WHERE v.id = %s"  # noqa: S608
+    return version_json(fetch(statement, [version.pk])[0], version.asset.team.name)

@@ -1,0 +1,158 @@
+"""Registered models: MLflow's flat names are the models of the key's team."""
+
+from typing import Any
+
+from accounts.access import can, team_ids
+from accounts.grant_sql import GRANTS, covers, gives
+from accounts.roles import ROLE_PERMISSIONS, Permission, Role
+from doors.mlflow import search
+from doors.mlflow.base import Answer, Call, endpoint, invalid, missing
+from doors.mlflow.entities import IS_PROMPT, MODEL, STAGES, fetch, latest_of, model_json, models_json
+from registry import actions
+from registry.models import Asset
+
+NO_PROMPTS = (
+    "Prompts are not served at MLflow's address: a registered model can't carry the tag mlflow.prompt.is_prompt=true. "
+    "Prompts have a registry of their own (the Prompts page, and /api/v1/prompts)."
+)
+
+
+@endpoint("POST")
+def create(call: Call) -> Answer:
+    name = model_name(call.text("name", required=True))
+    tags = call.pairs("tags")
+    refuse_prompts(tags)
+    asset = actions.create_tagged(
+        team=call.team, kind=Asset.Kind.MODEL, name=name, description=call.text("description"), tags=tags, by=call.by
+    )
+    return {"registered_model": model_json(asset)}
+
+
+@endpoint("GET")
+def get(call: Call) -> Answer:
+    return {"registered_model": model_json(find(call))}
+
+
+@endpoint("PATCH", "POST")
+def update(call: Call) -> Answer:
+    asset = actions.update_asset(asset=find(call), description=call.text("description"), by=call.by)
+    return {"registered_model": model_json(asset)}
+
+
+@endpoint("POST")
+def rename(call: Call) -> Answer:
+    asset = find(call)
+    new = model_name(call.text("new_name", required=True))
+    asset = actions.rename_asset(asset=asset, name=new, by=call.by)
+    return {"registered_model": model_json(asset)}
+
+
+@endpoint("DELETE", "POST")
+def delete(call: Call) -> Answer:
+    actions.delete_asset(asset=find(call), by=call.by)
+    return {}
+
+
+@endpoint("POST")
+def set_tag(call: Call) -> Answer:
+    key, value = tag_of(call)
+    refuse_prompts({key: value})
+    actions.set_tag(asset=find(call), key=key, value=value, by=call.by)
+    return {}
+
+
+@endpoint("DELETE", "POST")
+def delete_tag(call: Call) -> Answer:
+    asset, key = find(call), call.text("key", required=True)
+    if asset.tags.filter(key=key).exists():
+        actions.delete_tag(asset=asset, key=key, by=call.by)
+    return {}
+
+
+@endpoint("GET", "POST")
+def search_models(call: Call) -> Answer:
+    most = search.limit(call.whole("max_results", 100), 1000)
+    text, orders = call.text("filter"), call.texts("order_by")
+    where = search.Where()
+    scope(call, where)
+    search.narrow(where, search.parse(text, search.MODELS), search.MODELS)
+    by = search.order(orders, search.MODELS, [("a.name", True)])
+    of = f"models {text} {orders}"
+    if token := call.text("page_token"):
+        by.after(where, search.read_token(token, len(by.columns), of))
+    rows = fetch(
+        f"SELECT {MODEL}, {by.keys} FROM registry_asset a WHERE {' AND '.join(where.conditions)} ORDER BY {by.sql} LIMIT {most + 1}",  # noqa: S608
+        where.values,
+    )
+    width = len(by.columns)
+    body: dict[str, Any] = {}
+    if rows:
+        body["registered_models"] = models_json([row[:-width] for row in rows[:most]], call.team.name)
+    if len(rows) > most:
+        body["next_page_token"] = search.write_token(rows[most - 1][-width:], of)
+    return body
+
+
+@endpoint("POST", "GET")
+def get_latest_versions(call: Call) -> Answer:
+    asset = find(call)
+    wanted = {stage_named(text) for text in call.texts("stages")}
+    found = latest_of([asset.pk], call.team.name)[asset.pk]
+    found = [version for version in found if not wanted or version["current_stage"] in wanted]
+    return {"model_versions": found} if found else {}
+
+
+def find(call: Call, name: str = "") -> Asset:
+    """The model that the call names, among those that its key sees."""
+    name = name or call.text("name", required=True)
+    asset = Asset.objects.filter(team=call.team, kind=Asset.Kind.MODEL, name=name, deleted_at=None).first()
+    if asset is not None:
+        asset.team = call.team
+    if asset is None or not can(call.by, Permission.ASSET_VIEW, asset):
+        raise missing(f"Registered Model with name={name} not found")
+    return asset
+
+
+def scope(call: Call, where: search.Where) -> None:
+    """The models a of the team that the key sees. Whoever sees the whole team's pays nothing for each."""
+    where.values["team"] = call.team.name
+    where.add(f"a.team_id = {where.value(call.team.pk)} AND a.kind = 'model' AND a.deleted_at IS NULL")
+    by, permission = call.by, Permission.ASSET_VIEW
+    if not by.in_scope(permission):
+        where.add("false")
+    elif not (by.administers_site_over(call.team.pk) and permission in ROLE_PERMISSIONS[Role.ADMIN]) and (
+        call.team.pk not in team_ids(by, permission)
+    ):
+        covering = covers(app="registry", model="asset", kind="a.kind", row="a")
+        where.add(
+            f"EXISTS (SELECT 1 FROM {GRANTS} WHERE g.user_id = {where.value(by.id)} AND g.team_id = a.team_id "
+            f"AND {gives(permission)} AND {covering})"
+        )
+
+
+def tag_of(call: Call) -> tuple[str, str]:
+    key = call.text("key", required=True)
+    if not call.has("value"):
+        raise invalid("Missing value for required parameter 'value'.")
+    return key, call.text("value")
+
+
+def refuse_prompts(tags: dict[str, str]) -> None:
+    if tags.get(IS_PROMPT, "").lower() == "true":
+        raise invalid(NO_PROMPTS)
+
+
+def model_name(name: str) -> str:
+    if "/" in name or ":" in name:
+        raise invalid(f"Invalid model name '{name}'. Names cannot contain '/' or ':'.")
+    return name
+
+
+def stage_named(text: str) -> str:
+    """A stage in its own spelling."""
+    try:
+        return STAGES[text.lower()]
+    except KeyError:
+        raise invalid(
+            f"Invalid Model Version stage: {text}. Value must be one of None, Staging, Production, Archived."
+        ) from None

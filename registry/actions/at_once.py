@@ -1,0 +1,167 @@
+"""What clients of other registries do in one call: a model with its tags, a version made and registered together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.access import Actor, require
+from accounts.errors import Conflict, Invalid
+from accounts.models import Team
+from accounts.roles import Permission
+from governance.digests import digest_of
+from governance.ledger.actions import Action, record
+from registry.actions.assets import create_asset
+from registry.actions.common import asset_target, lock_asset, person, version_target
+from registry.actions.files import MAX_FILES
+from registry.actions.lineage import link_versions
+from registry.actions.tags import MAX_TAGS, check_tag, told
+from registry.actions.versions import MAX_DESCRIPTION, commit_of, create_version, register_version
+from registry.models import Asset, AssetTag, Blob, File, Link, Version, VersionTag
+
+MAX_SOURCE = 2_000
+_NEXT = """
+UPDATE registry_asset SET last_number = last_number + 1, updated_at = now(), updated_by_id = %s
+WHERE id = %s AND deleted_at IS NULL AND archived_at IS NULL
+RETURNING last_number, nextval(pg_get_serial_sequence('registry_version', 'id'))
+"""
+
+
+@transaction.atomic
+def create_tagged(
+    *, team: Team, kind: str, name: str, description: str = "", tags: Mapping[str, str], by: Actor
+) -> Asset:
+    """A new model or dataset that has its tags from the beginning."""
+    _check_tags(tags)
+    asset = create_asset(team=team, kind=kind, name=name, description=description, by=by)
+    if tags:
+        AssetTag.objects.bulk_create([AssetTag(asset=asset, key=key, value=value) for key, value in tags.items()])
+        record(
+            Action.ASSET_TAG_SET,
+            by=by,
+            team=team.name,
+            target=asset_target(asset),
+            after={"tags": {key: told(value) for key, value in tags.items()}},
+        )
+    return asset
+
+
+@transaction.atomic
+def register_elsewhere(
+    *,
+    asset: Asset,
+    source: str,
+    description: str = "",
+    tags: Mapping[str, str],
+    facts: Mapping[str, Any],
+    source_run_id: int | None = None,
+    origin: Version | None = None,
+    by: Actor,
+) -> Version:
+    """Register a version whose bytes lie elsewhere, at `source`: nothing is read, so its digest is that of the address, and it
+    reaches no protected stage. `origin`: the version that it copies."""
+    require(by, Permission.ASSET_EDIT, asset)
+    description = _described(description, tags)
+    if not source or len(source) > MAX_SOURCE or "\0" in source:
+        raise Invalid("source", f"Use an address of at most {MAX_SOURCE} characters.")
+    user, now = person(by), timezone.now()
+    with connection.cursor() as cursor:
+        # The row stays locked until the commit: numbers have no gaps and are in order.
+        cursor.execute(_NEXT, [user.pk, asset.pk])
+        row = cursor.fetchone()
+    if row is None:
+        raise Conflict(f"{asset} was archived or deleted meanwhile.", code="archived")
+    number, pk = row
+    version = Version(
+        pk=pk, asset=asset, number=number, state=Version.State.REGISTERED, source=source, description=description,
+        digest=digest_of({"files": [], "source": source}), facts={**facts, "servable": False, "not_servable": "Its files lie elsewhere."},
+        source_run_id=source_run_id, created_by=user, created_at=now, updated_at=now, registered_at=now, registered_by=user,
+    )  # fmt: skip
+    version.commit = commit_of(version)
+    version.save(force_insert=True)
+    _tag(version, tags)
+    record(
+        Action.VERSION_REGISTERED,
+        by=by,
+        team=asset.team.name,
+        target=version_target(version),
+        also=[asset_target(asset)],
+        after=_after(version, 0, tags),
+    )
+    if origin is not None:
+        link_versions(version=version, relation=Link.Relation.COPY_OF, origin=origin, by=by)
+    return version
+
+
+@transaction.atomic
+def register_held(
+    *,
+    asset: Asset,
+    files: Sequence[tuple[str, str]],
+    source: str = "",
+    description: str = "",
+    tags: Mapping[str, str],
+    facts: Mapping[str, Any],
+    source_run_id: int | None = None,
+    origin: Version | None = None,
+    by: Actor,
+) -> Version:
+    """Make and register a version of bytes that the registry holds already, [(path, sha256)]: those of a run, a logged model or
+    another version, which the caller has seen to be the actor's to use. No byte is copied. `origin`: the version that it copies."""
+    description = _described(description, tags)
+    if len(files) > MAX_FILES:
+        raise Invalid("files", f"A version takes at most {MAX_FILES} files.")
+    asset = lock_asset(asset)
+    version = create_version(asset=asset, source_run_id=source_run_id, by=by)
+    user = person(by)
+    File.objects.bulk_create(
+        [File(version=version, path=path, blob_id=sha256, added_by=user) for path, sha256 in files], batch_size=1000
+    )
+    sizes = dict(Blob.objects.filter(pk__in={sha256 for _, sha256 in files}).values_list("pk", "size"))
+    version.size = sum(sizes[sha256] for _, sha256 in files)
+    version.facts, version.source, version.description = dict(facts), source, description
+    version.save(update_fields=["facts", "source", "description", "size"])
+    _tag(version, tags)
+    if tags:
+        record(
+            Action.VERSION_TAG_SET,
+            by=by,
+            team=asset.team.name,
+            target=version_target(version),
+            also=[asset_target(asset)],
+            after={"tags": {key: told(value) for key, value in tags.items()}},
+        )
+    version = register_version(version=version, by=by)
+    if origin is not None:
+        link_versions(version=version, relation=Link.Relation.COPY_OF, origin=origin, by=by)
+    return version
+
+
+def _after(version: Version, files: int, tags: Mapping[str, str]) -> dict[str, Any]:
+    after: dict[str, Any] = {
+        "state": version.state, "number": version.number, "digest": version.digest, "files": files, "source": version.source,
+    }  # fmt: skip
+    return after | ({"tags": {key: told(value) for key, value in tags.items()}} if tags else {})
+
+
+def _tag(version: Version, tags: Mapping[str, str]) -> None:
+    if tags:
+        VersionTag.objects.bulk_create(
+            [VersionTag(version=version, key=key, value=value) for key, value in tags.items()]
+        )
+
+
+def _described(description: str, tags: Mapping[str, str]) -> str:
+    _check_tags(tags)
+    description = description.strip()
+    if len(description) > MAX_DESCRIPTION or "\0" in description:
+        raise Invalid("description", f"Use at most {MAX_DESCRIPTION} characters of text.")
+    return description
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise Invalid("tags", f"At most {MAX_TAGS} tags.")
+    for key, value in tags.items():
+        check_tag(key, value)
