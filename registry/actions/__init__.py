@@ -11,6 +11,7 @@ from registry.actions.aliases import (
     roll_back,
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
+from registry.actions.at_once import create_tagged, register_elsewhere, register_held
 from registry.actions.files import add_file, add_upload, check_upload, link_file, record_download, remove_file
 from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
 from registry.actions.lifecycle import (
@@ -38,6 +39,7 @@ __all__ = [
     "break_glass",
     "check_upload",
     "create_asset",
+    "create_tagged",
     "create_version",
     "delete_asset",
     "delete_tag",
@@ -52,6 +54,8 @@ __all__ = [
     "purge_version",
     "record_download",
     "refuse_access",
+    "register_elsewhere",
+    "register_held",
     "register_version",
     "remove_alias",
     "remove_file",

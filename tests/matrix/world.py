@@ -124,6 +124,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         )
         prompt.refresh_from_db()
     move_label(prompt=prompt, label="candidate", version=prompt_version, reason=word, by=maker)
+    _foreign(team, word, maker)
     policy = create_policy(
         team=team, kind="model", pattern="*", stage="production", checks=[{"type": "card"}],
         reviews={"count": 1, "role": "reviewer"}, by=admin,
@@ -175,6 +176,16 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip
+
+
+def _foreign(team: Team, word: str, by: Actor) -> None:
+    """A model as a client of MLflow makes it: its bytes lie elsewhere, and nothing refers to it."""
+    spare = registry.create_tagged(team=team, kind="model", name="spare", description=word, tags={"said": word}, by=by)
+    for _ in range(2):
+        made = registry.register_elsewhere(
+            asset=spare, source=f"s3://{word}/x", tags={"said": word}, facts={"mlflow": {"run_id": word}}, by=by
+        )
+    registry.move_alias(asset=spare, name="candidate", version=made, by=by)
 
 
 def _decided(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:

@@ -23,12 +23,12 @@ VERSION = f"""
     (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_versiontag t WHERE t.version_id = v.id),
     (SELECT json_agg(json_build_array(l.name, {_ms("l.updated_at")}) ORDER BY l.name)::text
      FROM registry_alias l WHERE l.version_id = v.id),
-    v.source_run_id"""
+    v.source_run_id"""  # noqa: S608  constants of this file
 MODEL = f"""
     a.id, a.name, {_ms("a.created_at")}, {_ms("a.updated_at")}, a.description,
     (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_assettag t WHERE t.asset_id = a.id),
     (SELECT json_agg(json_build_array(l.name, v.number) ORDER BY l.name)::text
-     FROM registry_alias l JOIN registry_version v ON v.id = l.version_id WHERE l.asset_id = a.id)"""
+     FROM registry_alias l JOIN registry_version v ON v.id = l.version_id WHERE l.asset_id = a.id)"""  # noqa: S608
 _IN_STAGE = "SELECT 1 FROM registry_alias s WHERE s.version_id = o.id AND s.name IN ('staging', 'production')"
 # The newest version of each stage, found from the end: as quick for a model of a hundred thousand versions.
 _LATEST = f"""

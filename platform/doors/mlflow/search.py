@@ -125,9 +125,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _comparison(
-    tokens: Sequence[tuple[str, str]], place: int, text: str, grammar: Grammar
-) -> tuple[Clause, int]:
+def _comparison(tokens: Sequence[tuple[str, str]], place: int, text: str, grammar: Grammar) -> tuple[Clause, int]:
     def take(index: int) -> tuple[str, str]:
         return tokens[index] if index < len(tokens) else ("end", "")
 
@@ -156,7 +154,7 @@ def _identifier(name: str, grammar: Grammar) -> tuple[str, str]:
     of, key = (entity.strip(), key.strip()) if dot else ("attribute", name)
     if of not in ("attribute", "attributes", "tag", "tags"):
         raise invalid(f"Invalid entity type '{of}'. Valid entity types are ('attribute', 'tag', 'tags')")
-    key = key[1:-1] if len(key) > 1 and key[0] in "`\"" and key[-1] == key[0] else key
+    key = key[1:-1] if len(key) > 1 and key[0] in '`"' and key[-1] == key[0] else key
     if of.startswith("attribute") and key not in grammar.columns:
         raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{set(grammar.columns)}'")
     return of.rstrip("s"), key
@@ -172,7 +170,9 @@ def _value(
         return (float(text) if "." in text else int(text)), place + 1
     if text == "(" and of == "attribute":
         if key not in grammar.lists:
-            raise invalid(f"Only {sorted(grammar.lists)} attributes support comparison with a list of quoted string values.")
+            raise invalid(
+                f"Only {sorted(grammar.lists)} attributes support comparison with a list of quoted string values."
+            )
         return _list(tokens, place + 1)
     if of == "tag":
         raise invalid(f"Expected a quoted string value for tag (e.g. 'my-value'). Got value {text}")
@@ -243,7 +243,9 @@ def _attribute(where: Where, clause: Clause, grammar: Grammar) -> str:
 
 
 def _tag(where: Where, clause: Clause, grammar: Grammar) -> str:
-    rows = f"SELECT 1 FROM {grammar.tags} t WHERE t.{grammar.owner} = {grammar.id} AND t.key = {where.value(clause.key)}"  # noqa: S608
+    rows = (
+        f"SELECT 1 FROM {grammar.tags} t WHERE t.{grammar.owner} = {grammar.id} AND t.key = {where.value(clause.key)}"  # noqa: S608
+    )
     value = str(clause.value)
     if clause.key == IS_PROMPT and (clause.sign, value) in (("!=", "true"), ("=", "false")):
         # What lacks the tag is no prompt.
@@ -310,7 +312,7 @@ def order(texts: Sequence[str], grammar: Grammar, default: Sequence[tuple[str, b
             raise invalid(f"`order_by` contains duplicate fields: {list(texts)}")
         found.append((column, (way or "asc").lower() == "asc"))
     given = {column for column, _ in found}
-    return Order(tuple([*found, *((column, way) for column, way in default if column not in given)]))
+    return Order((*found, *((column, way) for column, way in default if column not in given)))
 
 
 def limit(asked: int, most: int) -> int:
@@ -318,7 +320,9 @@ def limit(asked: int, most: int) -> int:
     if asked < 1:
         raise invalid(f"Invalid value for max_results. It must be a positive integer, but got {asked}")
     if asked > most:
-        raise invalid(f"Invalid value for request parameter max_results. It must be at most {most}, but got value {asked}")
+        raise invalid(
+            f"Invalid value for request parameter max_results. It must be at most {most}, but got value {asked}"
+        )
     return asked
 
 

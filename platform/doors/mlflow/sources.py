@@ -1,0 +1,116 @@
+"""What a new version's `source` says: files of a run, a logged model or another version, which are linked, or an address elsewhere."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit
+
+from accounts.access import Actor, can
+from accounts.roles import Permission
+from doors.mlflow.base import Call, MlflowError, invalid
+from doors.mlflow.registry_models import find
+from registry import actions
+from registry.models import Asset, Version
+
+_OWN = re.compile(r"mlflow-artifacts:/+models/([^/]+)/([^/]+)/(\d{1,9})/?")
+_VERSION = re.compile(r"models:/([^/@]+)(?:/([^/@]+)|@([^/@]+))")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a version's bytes are. `files`: those that the registry holds; None: elsewhere."""
+
+    source: str
+    files: list[tuple[str, str]] | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    source_run_id: int | None = None
+    origin: Version | None = None
+
+    def register(self, *, asset: Asset, description: str, tags: Mapping[str, str], by: Actor) -> Version:
+        """The version, made and registered in one go."""
+        shared: dict[str, Any] = {
+            "asset": asset, "source": self.source, "description": description, "tags": tags, "origin": self.origin,
+            "facts": {"mlflow": self.facts} if self.facts else {}, "source_run_id": self.source_run_id, "by": by,
+        }  # fmt: skip
+        if self.files is None:
+            return actions.register_elsewhere(**shared)
+        if not self.files:
+            raise refused(self.source, "There are no files at this address yet: log the model's files first.")
+        return actions.register_held(files=self.files, **shared)
+
+
+def refused(source: str, why: str) -> MlflowError:
+    return invalid(f"Invalid model version source: '{source[:300]}'. {why}")
+
+
+def resolve(call: Call, source: str) -> Source:
+    """What `source` of a model-versions/create means; INVALID_PARAMETER_VALUE where it means nothing."""
+    named = {name: call.text(name) for name in ("run_id", "run_link", "model_id") if call.text(name)}
+    scheme = urlsplit(source).scheme.lower()
+    if scheme in ("", "file") or len(scheme) == 1:
+        raise refused(source, "A path on a disk is not an address here: log the model with artifacts, or name a store.")
+    _refuse_climbing(source)
+    if scheme == "models":
+        return _copied(call, source, named)
+    if match := _OWN.fullmatch(source):
+        return _copy(call, source, _numbered(call, source, match[2], match[3], team=match[1]), named)
+    if scheme in ("runs", "mlflow-artifacts"):
+        raise refused(source, "There is no such run or logged model.")
+    return Source(source, facts=named)
+
+
+def storage_of(version: Version) -> str:
+    """Where the bytes of a version lie that are not here: a copy's, where its original's do."""
+    kept = version.facts.get("mlflow", {}).get("storage", "")
+    return kept if isinstance(kept, str) and kept else version.source
+
+
+def _refuse_climbing(source: str) -> None:
+    plain = source
+    while (further := unquote_plus(plain)) != plain:
+        plain = further
+    if "\0" in plain or ".." in re.split(r"[/\\]", plain):
+        raise refused(source, "Use an absolute address without '..' in it.")
+
+
+def _copied(call: Call, source: str, named: dict[str, str]) -> Source:
+    match = _VERSION.fullmatch(source)
+    if match is None:
+        raise refused(source, "There is no such logged model. A version's address is models:/name/version.")
+    name, number, alias = match.groups()
+    return _copy(call, source, _numbered(call, source, name, number or "", alias=alias or ""), named)
+
+
+def _numbered(call: Call, source: str, name: str, number: str, *, alias: str = "", team: str = "") -> Version:
+    if team not in ("", call.team.name):
+        raise refused(source, f"This key works in the team '{call.team.name}'.")
+    asset = find(call, name)
+    rows = Version.objects.filter(asset=asset, deleted_at=None, state=Version.State.REGISTERED)
+    if alias:
+        version = rows.filter(aliases__name=alias.lower()).first()
+    elif number.isdecimal() and int(number) < 2**31:
+        version = rows.filter(number=int(number)).first()
+    elif number.lower() in ("staging", "production"):
+        version = rows.filter(aliases__name=number.lower()).first()
+    else:
+        version = rows.order_by("-number").first() if number.lower() == "latest" else None
+    if version is None:
+        raise MlflowError(
+            "RESOURCE_DOES_NOT_EXIST", f"Model Version (name={name}, version={number or alias}) not found"
+        )
+    version.asset = asset
+    return version
+
+
+def _copy(call: Call, source: str, origin: Version, named: dict[str, str]) -> Source:
+    """A copy knows its original's run, and holds the same bytes."""
+    before: dict[str, str] = origin.facts.get("mlflow", {})
+    facts = {**before, **named}
+    files = list(origin.files.values_list("path", "blob_id"))
+    if files and origin.asset.gated and not can(call.by, Permission.FILE_DOWNLOAD, origin.asset):
+        raise MlflowError("PERMISSION_DENIED", f"The files of {origin.asset} are gated: ask for access to them first.")
+    source = f"models:/{origin.asset.name}/{origin.number}"
+    if files:
+        return Source(source, files, facts, origin.source_run_id, origin)
+    return Source(source, None, {**facts, "storage": storage_of(origin)}, origin.source_run_id, origin)
