@@ -1,6 +1,7 @@
 """Background work: scanning what was registered, and tidying the storage."""
 
 import logging
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils import timezone
 from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
-from registry import blobs, storage
+from registry import blobs, search, storage
 from registry.actions import uploads
 from registry.actions.evidence import deposit_scan
 from registry.actions.lifecycle import grace, purge_version
@@ -105,3 +106,9 @@ def purge_deleted() -> int:
     if done:
         log.info("purged the files of %d deleted versions", done)
     return done
+
+
+@shared_task
+def refresh_search(*, every: bool = False) -> int:
+    """Mend what search knows of assets that changed past the actions, among those of the last hour; `every`: among all. How many."""
+    return search.refresh_many(search.stale(within=None if every else timedelta(hours=1)))
