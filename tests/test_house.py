@@ -14,7 +14,14 @@ from governance.ledger.actions import Action
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [ROOT / "registry", ROOT / "prompts", ROOT / "governance", ROOT / "platform"]
-EXAMPLES = {"int": "1", "slug": "x", "str": "x", "path": "x/y", "uuid": "00000000-0000-0000-0000-000000000000"}
+EXAMPLES = {
+    "int": "1",
+    "slug": "x",
+    "str": "x",
+    "path": "x/y",
+    "revision": "main",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+}
 # Open to anybody, each for a reason.
 OPEN_PAGES = {
     "/healthz": "probes have no account",
@@ -23,6 +30,10 @@ OPEN_PAGES = {
     "/api/v1/openapi.json": "likewise",
     "/version": "MLflow's clients ask before they know a key; it says which of MLflow's APIs is spoken",
     "/api/3.0/mlflow/server-info": "likewise",
+    "/hf/api/validate-yaml": "the Hub's clients ask without a key whether a card can be read; it looks at what was sent alone",
+    "/hf/x/x": "it leads to the asset's page, which asks to sign in, whether or not there is such an asset",
+    "/hf/datasets/x/x": "likewise",
+    "/hf/x/y": "likewise",
 }
 
 
@@ -62,7 +73,7 @@ def test_every_door_refuses_a_stranger(method):
         if path in OPEN_PAGES:
             continue
         response = getattr(client, method)(path)
-        allowed = (401, 403, 405) if path.startswith(("/api/", "/internal/")) else (302, 405)
+        allowed = (401, 403, 405) if path.startswith(("/api/", "/hf/", "/internal/")) else (302, 405)
         if response.status_code not in allowed or (
             response.status_code == 302 and "/accounts/login/" not in response["Location"]
         ):

@@ -75,6 +75,8 @@ class Action(StrEnum):
     FILE_DOWNLOADED = "file.downloaded"
     ALIAS_MOVED = "alias.moved"
     ALIAS_REMOVED = "alias.removed"
+    BRANCH_CREATED = "branch.created"
+    BRANCH_DELETED = "branch.deleted"
     PROMPT_CREATED = "prompt.created"
     PROMPT_UPDATED = "prompt.updated"
     PROMPT_VERSION_CREATED = "prompt_version.created"

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -68,13 +69,17 @@ _FOREIGN = ("/api/2.0/", "/api/3.0/")
 
 
 def foreign_doors(get_response: GetResponse) -> GetResponse:
-    """MLflow's addresses, ahead of sessions and pages: their views take keys alone, and say errors in MLflow's own shape."""
+    """MLflow's and the Hub's addresses, ahead of sessions and pages: their views take keys alone, and say errors in the shape of
+    their clients."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
             view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
             response: HttpResponseBase = view(request, **parts)
             return response
+        if request.path_info.startswith("/hf/"):
+            view, _, parts = resolve(request.path_info, "doors.huggingface.urls")
+            return cast(HttpResponseBase, view(request, **parts))
         return get_response(request)
 
     return middleware

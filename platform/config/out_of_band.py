@@ -127,6 +127,9 @@ GOVERNED = {
         )
         for name, label in (("VersionTag", "' tag ' || ($1->>'key')"), ("Link", "': where it comes from'"))
     },
+    "registry.Branch": Governed(
+        _OF_ASSET.format(label="' branch ' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
+    ),
     "registry.Alias": Governed(
         _OF_ASSET.format(label="'@' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),

@@ -218,13 +218,6 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "purge-deleted": {"task": "registry.tasks.purge_deleted", "schedule": 3600.0, "options": {"expires": 3600}},
-    "refresh-search": {"task": "registry.tasks.refresh_search", "schedule": 15.0, "options": {"expires": 15}},
-    "refresh-all-search": {
-        "task": "registry.tasks.refresh_search",
-        "schedule": 3600.0,
-        "kwargs": {"every": True},
-        "options": {"expires": 3600},
-    },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -248,6 +241,8 @@ PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was del
 # Where the bytes lie instead: s3://bucket/prefix?endpoint=https://…&region=… Credentials come from the environment (AWS_…).
 STORAGE_URL = env("STORAGE_URL")
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
+# A commit at the Hugging Face door carries its small files in its body, base64, read line by line.
+MAX_COMMIT_BYTES = int(env("MAX_COMMIT_BYTES", str(1024**3)))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2  # JSON bodies and form fields; files stream past this limit
 # Beside the storage: the system's own folder may be memory.
 FILE_UPLOAD_TEMP_DIR = str(DATA / "uploads") if (DATA / "uploads").is_dir() else None

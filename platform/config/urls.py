@@ -30,6 +30,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     *[path("api/v1/", include(f"{app}.api_urls")) for app in PAGES],
     *[path("", include(f"{app}.urls")) for app in PAGES],
+    path("", include("doors.huggingface.urls")),
     path("", include("doors.mlflow.urls")),
 ]
 handler404 = "config.views.not_found"

@@ -12,6 +12,8 @@ from registry.actions.aliases import (
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
 from registry.actions.at_once import create_tagged, register_elsewhere, register_held
+from registry.actions.branches import create_branch, delete_branch
+from registry.actions.commits import commit
 from registry.actions.files import add_file, add_upload, check_upload, link_file, record_download, remove_file
 from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
 from registry.actions.lifecycle import (
@@ -38,10 +40,13 @@ __all__ = [
     "ask_for_access",
     "break_glass",
     "check_upload",
+    "commit",
     "create_asset",
+    "create_branch",
     "create_tagged",
     "create_version",
     "delete_asset",
+    "delete_branch",
     "delete_tag",
     "delete_version",
     "describe_version",

@@ -17,9 +17,9 @@ from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.stages import stage_of
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
-from registry.models import Alias, AliasMove, Asset, Version
+from registry.models import Alias, AliasMove, Asset, Branch, Version
 
-RESERVED = frozenset({"latest"})
+RESERVED = frozenset({"latest", "main"})
 MAX_REASON = 2_000
 
 
@@ -97,6 +97,8 @@ def _move(
 ) -> Alias:
     asset = lock_asset(asset)
     version = _registered(asset, version)
+    if Branch.objects.filter(asset=asset, name=name).exists():
+        raise Conflict(f"'{name}' is a branch of {asset}. Use another name.", code="name_taken")
     alias = Alias.objects.select_related("version").filter(asset=asset, name=name).first()
     if alias and alias.version_id == version.pk and request is None:
         return alias

@@ -4,6 +4,7 @@ Placeholders in bodies and queries are filled from the world's `values` (tests/m
 
 from tests.matrix.rules import Table
 from tests.matrix.tables.governance import GOVERNANCE, REQUESTS
+from tests.matrix.tables.huggingface import HUGGINGFACE
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
@@ -24,6 +25,7 @@ TABLE: Table = {
     **SERVING,
     **EVALUATIONS,
     **TRACKING,
+    **HUGGINGFACE,
     **MLFLOW,
     **STORAGE,
 }

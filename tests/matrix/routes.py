@@ -19,7 +19,7 @@ class Route:
 
     @property
     def is_rest(self) -> bool:
-        return self.path.startswith("api/")
+        return self.path.startswith(("api/", "hf/"))
 
 
 def routes() -> list[Route]:
@@ -51,12 +51,12 @@ def methods_of(view: Callable[..., Any]) -> tuple[str, ...]:
     if cls is not None:
         allowed = [name for name in cls.http_method_names if hasattr(cls, name) and name not in _INHERITED]
         return tuple(name.upper() for name in allowed)
-    methods = {"GET", "POST"}
+    methods: set[str] | None = None
     for layer in _layers(view):
         for cell in layer.__closure__ or ():
             if isinstance(value := cell.cell_contents, list) and value and set(value) <= _METHODS:
-                methods &= set(value)
-    return tuple(sorted(methods))
+                methods = set(value) if methods is None else methods & set(value)
+    return tuple(sorted({"GET", "POST"} if methods is None else methods - {"HEAD", "OPTIONS"}))
 
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

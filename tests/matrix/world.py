@@ -272,4 +272,5 @@ def _asset(team: Team, kind: str, name: str, files: dict[str, bytes], word: str,
             registry.add_file(version=version, path=path, stream=stream, expected_size=len(content), by=by)
         versions.append(version if number == 2 else registry.register_version(version=version, by=by))
     registry.move_alias(asset=asset, name="candidate", version=versions[0], reason=f"try {word}", by=by)
+    registry.create_branch(asset=asset, name="side", start=versions[0], by=by)
     return asset, versions

@@ -1,0 +1,56 @@
+"""Addresses of the Hugging Face door. HF_ENDPOINT is the site's address and /hf."""
+
+from typing import Any
+
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
+
+from doors.huggingface import account, commits, files, infos, refs, settings, trees
+
+
+class RevisionConverter(StringConverter):
+    """One segment (names here have no slash), or a whole ref."""
+
+    regex = "refs/(?:heads|tags|pr|convert)/[^/]+|[^/]+"
+
+
+register_converter(RevisionConverter, "revision")
+
+
+def _of(kind: str, section: str) -> list[URLPattern]:
+    """What there is for each kind of repository. Models have no prefix outside of /api."""
+    given: dict[str, Any] = {"kind": kind}
+    api = f"hf/api/{section}/<str:team>/<str:name>"
+    web = f"hf/{'' if kind == 'model' else f'{section}/'}<str:team>/<str:name>"
+    return [
+        path(address, view, given | more, name=f"hf-{kind}-{name}")
+        for address, view, name, more in (
+            (f"hf/api/{section}", infos.repo_list, "list", {}),
+            (api, infos.info, "info", {}),
+            (f"{api}/revision/<revision:revision>", infos.info, "revision", {}),
+            (f"{api}/tree/<revision:revision>", trees.tree, "tree", {}),
+            (f"{api}/tree/<revision:revision>/", trees.tree, "tree-root", {}),
+            (f"{api}/tree/<revision:revision>/<path:path>", trees.tree, "folder", {}),
+            (f"{api}/paths-info/<revision:revision>", trees.paths_info, "paths-info", {}),
+            (f"{api}/refs", refs.refs, "refs", {}),
+            (f"{api}/commits/<revision:revision>", refs.history, "commits", {}),
+            (f"{api}/branch/<revision:revision>", refs.branch, "branch", {}),
+            (f"{api}/tag/<revision:revision>", refs.tag, "tag", {}),
+            (f"{api}/preupload/<revision:revision>", commits.preupload, "preupload", {}),
+            (f"{api}/commit/<revision:revision>", commits.commit, "commit", {}),
+            (f"{api}/auth-check", settings.check, "auth-check", {}),
+            (f"{api}/auth-check/write", settings.check, "auth-check-write", {"write": "write"}),
+            (f"{web}/resolve/<revision:revision>/<path:path>", files.resolve, "resolve", {}),
+            (web, files.page, "page", {}),
+        )
+    ]
+
+
+urlpatterns: list[URLPattern] = [
+    path("hf/api/whoami-v2", account.whoami, name="hf-whoami"),
+    path("hf/api/validate-yaml", account.validate_yaml, name="hf-validate-yaml"),
+    path("hf/api/repos/create", settings.create, name="hf-create"),
+    *_of("dataset", "datasets"),
+    *_of("model", "models"),
+    path("hf/<path:rest>", files.unknown, name="hf-unknown"),
+]

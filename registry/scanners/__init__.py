@@ -1,1 +1,0 @@
-"""What looks into one file for code, secrets and traps. Runs confined (registry.confined): no Django, no storage, no network."""
