@@ -1,6 +1,7 @@
 """Reads of evidence."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -15,9 +16,18 @@ def has_evidence(team: Team, kind: str, digest: str, **payload: object) -> bool:
     return Evidence.objects.filter(team=team, kind=kind, subject_digest=digest, payload__contains=payload).exists()
 
 
-def digests_with_evidence(team_ids: Iterable[int], kind: str, digests: Iterable[str]) -> set[tuple[int, str]]:
-    """Of these digests, (team id, digest) of those with evidence of this kind."""
+def newest_payload(team: Team, kind: str, digest: str) -> dict[str, Any] | None:
+    """What the newest evidence of this kind says of these bytes; None where there is none."""
+    rows = Evidence.objects.filter(team=team, kind=kind, subject_digest=digest)
+    return rows.order_by("-id").values_list("payload", flat=True).first()
+
+
+def digests_with_evidence(
+    team_ids: Iterable[int], kind: str, digests: Iterable[str], **payload: object
+) -> set[tuple[int, str]]:
+    """Of these digests, (team id, digest) of those with evidence of this kind, with these fields in its payload."""
     rows = Evidence.objects.filter(team_id__in=set(team_ids), kind=kind, subject_digest__in=set(digests))
+    rows = rows.filter(payload__contains=payload) if payload else rows
     return set(rows.order_by().values_list("team_id", "subject_digest").distinct())
 
 

@@ -1,6 +1,7 @@
 """Background work: scanning what was registered, and tidying the storage."""
 
 import logging
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
@@ -8,13 +9,13 @@ from django.utils import timezone
 from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
-from registry import blobs, storage
+from registry import blobs, search, storage
 from registry.actions import uploads
 from registry.actions.evidence import deposit_scan
 from registry.actions.lifecycle import grace, purge_version
-from registry.actions.versions import manifest_of
+from registry.claims import claimed
 from registry.models import Blob, Upload, Version
-from registry.scanning import scan
+from registry.scans import SCANNER, payload_of, scan_version
 
 STALE_S = 24 * 3600.0
 RECENT = 200
@@ -55,20 +56,38 @@ def _sweep(hashes: list[str]) -> int:
 
 
 @shared_task
+def scan(version_id: int) -> None:
+    """Scan one version that was just registered."""
+    version = Version.objects.registered().select_related("asset__team").filter(pk=version_id, purged_at=None).first()
+    if version is not None:
+        _scan(version)
+
+
+def _scan(version: Version) -> bool:
+    with claimed("scan", version.pk) as mine:
+        if not mine:
+            return False
+        state = scan_version(version)
+        return state.state == "done" and deposit_scan(version=version, found=payload_of(state))
+
+
+@shared_task
 def scan_versions(*, every: bool = False) -> int:
-    """Scan the registered versions that were not yet, newest first; `every`: not only among the last ones. Returns how many. Two at
-    once do the work twice and write it once."""
-    rows = Version.objects.registered().select_related("asset__team").order_by("-pk")
+    """Scan the registered versions that were not yet, newest first; `every`: not only among the last ones, and once more those
+    that another scanner scanned or on which the scan failed. Returns how many. Two at once do the work twice and write it once."""
+    rows = Version.objects.registered().filter(purged_at=None).select_related("asset__team").order_by("-pk")
+    wanted = {"scanner": SCANNER} if every else {}
     done = 0
     last: int | None = None
     while batch := list((rows if last is None else rows.filter(pk__lt=last))[:RECENT]):
         last = batch[-1].pk
-        there = digests_with_evidence(
-            [version.asset.team_id for version in batch], Evidence.Kind.SCAN, [version.digest for version in batch]
-        )
+        teams, digests = [version.asset.team_id for version in batch], [version.digest for version in batch]
+        there = digests_with_evidence(teams, Evidence.Kind.SCAN, digests, **wanted)
+        if every:
+            there -= digests_with_evidence(teams, Evidence.Kind.SCAN, digests, scanner=SCANNER, verdict="error")
         for version in batch:
             if (version.asset.team_id, version.digest) not in there:
-                done += deposit_scan(version=version, found=scan(manifest_of(version)))
+                done += _scan(version)
         if not every:
             break
     return done
@@ -87,3 +106,9 @@ def purge_deleted() -> int:
     if done:
         log.info("purged the files of %d deleted versions", done)
     return done
+
+
+@shared_task
+def refresh_search(*, every: bool = False) -> int:
+    """Mend what search knows of assets that changed past the actions, among those of the last hour; `every`: among all. How many."""
+    return search.refresh_many(search.stale(within=None if every else timedelta(hours=1)))

@@ -9,7 +9,6 @@ language: en
 library_name: transformers
 pipeline_tag: text-generation
 tags: [dates, normalisation, llama, demo]
-datasets: [acme/dates]
 model-index:
   - name: date-normaliser
     results:

@@ -218,6 +218,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "purge-deleted": {"task": "registry.tasks.purge_deleted", "schedule": 3600.0, "options": {"expires": 3600}},
+    "refresh-search": {"task": "registry.tasks.refresh_search", "schedule": 15.0, "options": {"expires": 15}},
+    "refresh-all-search": {
+        "task": "registry.tasks.refresh_search",
+        "schedule": 3600.0,
+        "kwargs": {"every": True},
+        "options": {"expires": 3600},
+    },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from countersign import resumable
 from countersign.errors import Damaged, Unreachable
 from countersign.folders import LocalFile, blocks, place_in, sha256
 from countersign.shapes import RemoteFile
@@ -59,7 +60,7 @@ def _upload(
     address = f"{version}{path_of('files', file.path)}"
     if file.size >= PARTS_FROM:
         _upload_parts(http, file, known, team, threads, report)
-        http.put(address, {"sha256": known.sha256})
+        http.post(f"{version}/files", {"path": file.path, "sha256": known.sha256})
         return
     headers = {
         "Content-Type": "application/octet-stream",
@@ -73,24 +74,30 @@ def _upload(
 def _upload_parts(
     http: Transport, file: LocalFile, known: RemoteFile, team: str, threads: int, report: Progress
 ) -> None:
-    """In parts, those that are there already left out: the site knows an upload again by team, size and hash."""
-    begun = http.post("/uploads", {"team": team, "size": file.size, "sha256": known.sha256})
-    if begun["state"] == "completed":  # the team holds these bytes
+    """In parts, those that are there already left out: an upload that broke off is remembered on this machine."""
+    upload = resumable.found(http, team, known) or http.post(
+        "/uploads", {"team": team, "size": file.size, "sha256": known.sha256}
+    )
+    if upload["state"] == "complete":  # the team holds these bytes
         report(file.size)
         return
-    missing = [part for part in begun["parts"] if not part["received"]]
-    report(file.size - sum(part["size"] for part in missing))
+    resumable.remember(http.site, team, known, upload["id"])
+    report(sum(part["size"] for part in upload["parts"] if part["there"]))
 
     def send(part: dict[str, int | str]) -> None:
         number, size = int(part["number"]), int(part["size"])
-        start = (number - 1) * begun["part_size"]
-        address = str(part.get("url") or path_of("uploads", begun["id"], "parts", number))
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        http.send("PUT", address, content=lambda: blocks(file.place, start, size), headers=headers)
+        start = (number - 1) * upload["part_size"]
+        address = str(part.get("url") or "")
+        if not address or "/api/v1/uploads/" in address:  # else it goes to the bucket itself
+            address = path_of("uploads", upload["id"], "parts", number)
+        http.send(
+            "PUT", address, content=lambda: blocks(file.place, start, size), headers={"Content-Length": str(size)}
+        )
         report(size)
 
-    _in_parallel([partial(send, part) for part in missing], threads)
-    http.post(path_of("uploads", begun["id"], "complete"))
+    _in_parallel([partial(send, part) for part in upload["parts"] if not part["there"]], threads)
+    http.post(path_of("uploads", upload["id"], "complete"))
+    resumable.forget(http.site, team, known)
 
 
 def download(

@@ -11,6 +11,7 @@ from governance import policies
 from governance.ledger.actions import Action, record
 from governance.models import ApprovalRequest
 from governance.stages import Stage
+from registry import search
 from registry.actions.common import asset_target, lock_asset, person, touch
 from registry.actions.evidence import deposit_name
 from registry.models import Asset
@@ -62,6 +63,7 @@ def create_asset(
             link=f"/{kind}s/{team.name}/{name}",
             code="name_taken",
         ) from None
+    search.refresh(asset)
     record(
         Action.ASSET_CREATED,
         by=by,
@@ -119,6 +121,7 @@ def update_asset(
         setattr(asset, field, value)
     asset.save(update_fields=list(changed))
     touch(asset, by)
+    search.refresh(asset)
     record(Action.ASSET_UPDATED, by=by, team=asset.team.name, target=asset_target(asset), before=before, after=changed)
     return asset
 
@@ -164,6 +167,7 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
             code="name_taken",
         ) from None
     touch(asset, by)
+    search.refresh(asset)
     record(
         Action.ASSET_RENAMED,
         by=by,

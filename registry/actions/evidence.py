@@ -7,11 +7,10 @@ from django.db import transaction
 from accounts.access import SYSTEM, Actor
 from governance.actions import deposit_evidence
 from governance.models import Evidence
-from governance.reads import has_evidence
+from governance.reads import newest_payload
 from registry.actions.common import asset_target, lock_version, version_target
 from registry.inspection import Inspection
 from registry.models import Asset, Version
-from registry.scanning import SCANNER, Scan
 
 
 def _deposit(version: Version, kind: str, label: str, payload: dict[str, Any], *, by: Actor, anchor: str = "") -> None:
@@ -69,10 +68,10 @@ def lineage_of(version: Version, inspection: Inspection) -> dict[str, Any]:
 
 
 @transaction.atomic
-def deposit_scan(*, version: Version, found: Scan) -> bool:
-    """What the scanner found in these bytes. Twice is once: False where a scan by this scanner is there already."""
+def deposit_scan(*, version: Version, found: dict[str, Any]) -> bool:
+    """What the scanner found in these bytes (registry.scans.payload_of). Twice is once: False where the newest says the same."""
     version = lock_version(version)
-    if has_evidence(version.asset.team, Evidence.Kind.SCAN, version.digest, scanner=SCANNER):
+    if newest_payload(version.asset.team, Evidence.Kind.SCAN, version.digest) == found:
         return False
-    _deposit(version, Evidence.Kind.SCAN, f"Scan of {version}", found.as_json(), by=SYSTEM)
+    _deposit(version, Evidence.Kind.SCAN, f"Scan of {version}", found, by=SYSTEM, anchor="#supply-chain")
     return True

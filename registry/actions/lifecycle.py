@@ -12,7 +12,7 @@ from accounts.actions import check_asset_name
 from accounts.errors import Conflict
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
-from registry import blobs, references
+from registry import blobs, references, search
 from registry.actions.common import asset_target, lock_asset, lock_version, refuse_gone, touch, version_target
 from registry.models import AliasMove, Asset, File, Version
 from registry.references import Reference
@@ -220,6 +220,7 @@ def _tell(
 ) -> None:
     if by.user is not None:
         touch(version.asset, by)
+    search.refresh(version.asset)  # another one may be the latest now
     record(
         action,
         by=by,
@@ -236,6 +237,7 @@ def _tell_asset(
     asset: Asset, action: Action, before: dict[str, object], after: dict[str, object], reason: str, by: Actor
 ) -> None:
     touch(asset, by)
+    search.refresh(asset)
     record(
         action,
         by=by,

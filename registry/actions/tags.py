@@ -8,6 +8,7 @@ from accounts.access import Actor, require
 from accounts.errors import Invalid, NotFound
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
+from registry import search
 from registry.actions.common import asset_target, lock_asset, lock_version, refuse_gone, touch, version_target
 from registry.models import Asset, AssetTag, Version, VersionTag
 from registry.models.tags import MAX_KEY, MAX_VALUE
@@ -72,6 +73,8 @@ def _found(
 def _tell(thing: Asset | Version, action: Action, key: str, before: str | None, after: str | None, by: Actor) -> None:
     asset = thing if isinstance(thing, Asset) else thing.asset
     touch(asset, by)
+    if thing is asset:
+        search.refresh(asset)
     record(
         action,
         by=by,

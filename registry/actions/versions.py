@@ -12,7 +12,7 @@ from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
 from governance.digests import digest_of
 from governance.ledger.actions import Action, record
-from registry import blobs
+from registry import blobs, search, wake
 from registry.actions.common import (
     asset_target,
     lock_asset,
@@ -108,6 +108,7 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
         update_fields=["digest", "commit", "state", "registered_at", "registered_by", "facts", "card", "row_index"]
     )
     touch(version.asset, by)
+    search.refresh(version.asset)
     record(
         Action.VERSION_REGISTERED,
         by=by,
@@ -126,6 +127,7 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
         how=how if isinstance(how, str) else "",
         by=by,
     )
+    wake.after_commit("registry.tasks.scan", version.pk)
     return version
 
 

@@ -10,8 +10,7 @@ from registry.models.assets import Asset
 
 class AssetSearch(models.Model):
     """An asset as search sees it (registry.search.refresh writes it): its words, weighted A (name) to D (card), and the facets of
-    its latest registered version. Team, kind and name are the asset's own, so that the filter of what an actor may see
-    (accounts.access.visible) applies to this table as it stands."""
+    its latest registered version. What moves with every change stands in the asset's own row, which search joins."""
 
     asset = models.OneToOneField(Asset, primary_key=True, on_delete=models.CASCADE, related_name="search")
     words = SearchVectorField()

@@ -103,6 +103,35 @@ def test_a_push_that_broke_off_goes_on_in_its_draft(model, folder, monkeypatch):
     assert "README.md" not in {one.path for one in model.files(1)}
 
 
+def test_a_large_file_goes_in_parts_and_only_the_missing_ones_go_again(model, folder, monkeypatch, tmp_path):
+    from countersign import transfer, transport
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "PARTS_FROM", 1 << 20)
+    (folder / "big.bin").write_bytes(bytes(range(256)) * (40 << 12))  # 40 MiB: three parts
+    put, sent = transport.Transport.send, []
+
+    def send(self, method, path, **options):
+        if "/parts/" in path:
+            if len(sent) == 2:
+                raise KeyboardInterrupt
+            sent.append(path)
+        return put(self, method, path, **options)
+
+    monkeypatch.setattr(transport.Transport, "send", send)
+    with pytest.raises(KeyboardInterrupt):
+        model.push(folder, threads=1)
+    first = sent[:]
+    sent[:] = ["", "", ""]  # nothing breaks now
+    version = model.push(folder, into=1, threads=1)
+    again = [path for path in sent if path]
+    assert version.is_registered and len(first) == 2 and len(again) == 1 and not set(first) & set(again)
+    assert {one.path: one.sha256 for one in model.files(1)}["big.bin"] == folders.sha256(folder / "big.bin")
+    sent[:] = ["", "", ""]
+    model.push(folder)  # the team holds these bytes: none is sent
+    assert sent == ["", "", ""]
+
+
 def test_an_alias_that_is_protected_becomes_a_request_and_the_approval_can_be_verified(
     model, folder, client_for, cast, tmp_path
 ):

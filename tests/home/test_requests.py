@@ -36,6 +36,7 @@ def story(cast, settings, tmp_path):
         for path, content in (
             ("config.json", b'{"model_type": "llama"}'),
             ("model.safetensors", weights(size)),
+            ("tokenizer.json", b"{}"),
             ("README.md", CARD),
         ):
             registry.actions.add_file(version=version, path=path, stream=io.BytesIO(content), by=by)

@@ -12,6 +12,7 @@ UNGOVERNED = {
     "registry_upload": "bytes on their way; the file that a version makes of them is an event",
     "registry_uploadpart": "bytes on their way",
     "registry_blobcheck": "when bytes were last hashed again; damage is an event",
+    "registry_blobscan": "what the scanner saw in bytes; what it says of a version is evidence, and that is an event",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
     "tracking_metric": "measurements that a run reports; its start and end are events",
     "tracking_latestmetric": "the last of a run's measurements",

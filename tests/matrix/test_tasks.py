@@ -28,7 +28,7 @@ from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from registry.models import Version
-from registry.tasks import purge_deleted, scan_versions, sweep_uploads
+from registry.tasks import purge_deleted, refresh_search, scan, scan_versions, sweep_uploads
 from serving import cluster
 from serving.models import Deployment
 from serving.tasks import reconcile
@@ -130,6 +130,11 @@ def let_an_hour_come(world: World, patch: pytest.MonkeyPatch, written: Journal) 
     apply_due()
 
 
+def scan_each() -> None:
+    for pk in Version.objects.registered().values_list("pk", flat=True):
+        scan(pk)
+
+
 TASKS: dict[str, Work] = {
     "accounts.tasks.end_expired_grants": Work(end_a_grant, tells=("role.expired",)),
     "accounts.tasks.record_key_uses": Work(use_a_key_at_the_gateway, tells=("key.first_used_from",)),
@@ -151,6 +156,10 @@ TASKS: dict[str, Work] = {
     ),
     "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
     "registry.tasks.purge_deleted": Work(purge_a_version, tells=("version.purged",)),
+    "registry.tasks.refresh_search": Work(
+        lambda *_: refresh_search(), quiet="what search knows follows from what it tells of"
+    ),
+    "registry.tasks.scan": Work(lambda world, *_: scan_each(), tells=("evidence.deposited",)),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),

@@ -70,14 +70,14 @@ def test_missing_vllm_says_what_to_install(llama: Path) -> None:
 
 @pytest.mark.parametrize("num_gpus", [0, 1])
 def test_rays_library_accepts_the_configuration(llama: Path, num_gpus: int) -> None:
-    llm = pytest.importorskip("ray.serve.llm")
+    llm = pytest.importorskip("ray.serve.llm", exc_type=ImportError)
     made = llm.LLMConfig(**config(llama, num_gpus=num_gpus))
     assert made.model_id == "team/tiny"
     assert made.accelerator_config.kind == ("gpu" if num_gpus else "cpu")
 
 
 def test_files_are_fetched_by_rays_callback(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ray.llm._internal.common.callbacks.base")
+    pytest.importorskip("ray.llm._internal.common.callbacks.base", exc_type=ImportError)
     from serving.engines import vllm_files
 
     fetched: list[Any] = []

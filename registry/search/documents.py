@@ -1,0 +1,120 @@
+"""What search knows of an asset: written in the transaction of the change, and mended behind it by a task."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from registry.models import Asset, AssetTag, Version
+from registry.search.sizes import size_class
+from registry.search.words import learn, words_of, words_of_name
+
+_CARD_CHARACTERS, _CARD_WORDS, _MOST = 40_000, 800, 50
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_UPSERT = """
+INSERT INTO registry_assetsearch (asset_id, words, name, licence, languages, library, architecture, size, tags, refreshed_at)
+VALUES (%s, %s::tsvector, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))
+ON CONFLICT (asset_id) DO UPDATE SET words = excluded.words, name = excluded.name, licence = excluded.licence,
+    languages = excluded.languages, library = excluded.library, architecture = excluded.architecture, size = excluded.size,
+    tags = excluded.tags, refreshed_at = excluded.refreshed_at
+WHERE registry_assetsearch.refreshed_at <= excluded.refreshed_at
+"""
+
+
+def refresh(asset: Asset) -> None:
+    """Write what search knows of this asset anew. Called in the transaction of a change to its name, description, tags or versions."""
+    tags = list(AssetTag.objects.filter(asset_id=asset.pk).values_list("key", "value")[:1_000])
+    _write(asset, _latest([asset.pk]).get(asset.pk), tags)
+
+
+def refresh_many(ids: Iterable[int]) -> int:
+    """The same for many, a hundred at a time: for what came in past the actions. How many."""
+    left, done = iter(ids), 0
+    while batch := list(islice(left, 100)):
+        # No lock is held: what an action writes from here on is newer, and stays.
+        started = timezone.now()
+        tags: dict[int, list[tuple[str, str]]] = {}
+        for asset_id, key, value in AssetTag.objects.filter(asset__in=batch).values_list("asset_id", "key", "value"):
+            tags.setdefault(asset_id, []).append((key, value))
+        latest = _latest(batch)
+        for asset in Asset.objects.filter(pk__in=batch):
+            _write(asset, latest.get(asset.pk), tags.get(asset.pk, []), seen_at=started)
+            done += 1
+    return done
+
+
+def stale(*, within: timedelta | None = None) -> Iterator[int]:
+    """The assets that changed after search last looked at them, or that it has never seen; `within`: those that changed lately."""
+    rows = Asset.objects.filter(deleted_at=None, kind__in=Asset.Kind.values)
+    if within is not None:
+        rows = rows.filter(updated_at__gt=timezone.now() - within)
+    rows = rows.filter(Q(search=None) | Q(search__refreshed_at__lt=F("updated_at")))
+    return rows.values_list("pk", flat=True).iterator(chunk_size=1_000)
+
+
+def _latest(ids: list[int]) -> dict[int, Version]:
+    rows = Version.objects.registered().filter(asset__in=ids, deleted_at=None).order_by("asset", "-number")
+    return {version.asset_id: version for version in rows.distinct("asset").only("asset_id", "facts", "card", "number")}
+
+
+def _write(
+    asset: Asset, version: Version | None, tags: list[tuple[str, str]], *, seen_at: datetime | None = None
+) -> None:
+    facts: dict[str, Any] = version.facts if version else {}
+    front = facts.get("card") if isinstance(facts.get("card"), dict) else {}
+    assert isinstance(front, dict)
+    licence = _first(_names(front, "license", "licence")).lower()
+    languages = [language.lower()[:35] for language in _names(front, "language", "languages")]
+    library = (_first(_names(front, "library_name")) or str(facts.get("library") or "")).lower()
+    architecture = str(facts.get("architecture") or "")
+    written = [f"{key}={value}"[:300] if value else key for key, value in tags]
+    carded = [tag[:300] for tag in _names(front, "tags")]
+    said = [
+        asset.task, architecture, library, licence, *languages, *carded, *_names(front, "base_model", "datasets"),
+        *(f"{key} {value[:100]}" for key, value in tags),
+    ]  # fmt: skip
+    body = _FRONT_MATTER.sub("", version.card[:_CARD_CHARACTERS]) if version else ""
+    by_weight = {
+        "A": words_of_name(asset.name),
+        "B": [word for text in said for word in (*words_of(text), *words_of_name(text))],
+        "C": list(words_of(asset.description)),
+        "D": list(islice(dict.fromkeys(words_of(body)), _CARD_WORDS)),
+    }
+    values = (
+        asset.pk, _vector(by_weight), asset.name.lower(), licence[:100], sorted(set(languages)), library[:60],
+        architecture[:100], size_class(asset.kind, facts), sorted({*written, *carded}), seen_at,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, values)
+    words = {word for some in by_weight.values() for word in some}
+    # Not in the transaction: whoever learns the same words would wait until its end.
+    transaction.on_commit(partial(learn, words), robust=True)
+
+
+def _vector(by_weight: dict[str, list[str]]) -> str:
+    """A tsvector as text. Words are letters and digits, so that nothing needs quoting; each stands once, at its best weight."""
+    best: dict[str, str] = {}
+    for weight, words in by_weight.items():
+        for word in words:
+            best.setdefault(word, weight)
+    return " ".join(f"'{word}':1{weight}" for word, weight in best.items())
+
+
+def _names(front: dict[str, Any], *keys: str) -> list[str]:
+    """What the front matter says under one of these keys: a text, or a list of them."""
+    found: list[str] = []
+    for key in keys:
+        value = front.get(key)
+        items = value if isinstance(value, list) else [value]
+        found += (item.strip().replace("\0", "") for item in items[:_MOST] if isinstance(item, str) and item.strip())
+    return found
+
+
+def _first(names: list[str]) -> str:
+    return names[0] if names else ""
