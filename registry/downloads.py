@@ -15,6 +15,7 @@ from accounts.errors import NotFound
 from registry import storage
 
 _BLOCK = 1 << 20
+_ALONE_FROM = 4 << 20  # bytes from which a second connection is worth it
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 # Shown in the browser as text; everything else is offered for saving and never interpreted.
 _TEXTS = frozenset({".json", ".jsonl", ".csv", ".md", ".txt", ".yaml", ".yml", ".jinja", ".toml"})
@@ -46,6 +47,12 @@ def file_response(request: HttpRequest, *, sha256: str, size: int, path: str) ->
     content_type = content_type_of(path)
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=headers, content_type=content_type)
+    if end - start >= _ALONE_FROM and (
+        address := storage.store().address(sha256, disposition=disposition(path), content_type=content_type)
+    ):
+        # The client fetches them from the bucket by itself, with the same Range.
+        alone = {name: headers[name] for name in ("ETag", "Accept-Ranges", "X-Content-SHA256")}
+        return HttpResponse(status=302, headers={**alone, "Location": address, "Cache-Control": "no-store"})
     try:
         stream = storage.open_blob(sha256)
     except FileNotFoundError:
@@ -58,8 +65,8 @@ def file_response(request: HttpRequest, *, sha256: str, size: int, path: str) ->
 
 
 def sends_bytes(response: HttpResponseBase) -> bool:
-    """Whether this answer of `file_response` carries (some of) the file: not for HEAD, 304 or 416."""
-    return isinstance(response, StreamingHttpResponse)
+    """Whether this answer of `file_response` carries (some of) the file, or says where it is: not for HEAD, 304 or 416."""
+    return isinstance(response, StreamingHttpResponse) or response.status_code == 302
 
 
 def content_type_of(path: str) -> str:

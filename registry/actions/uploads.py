@@ -88,6 +88,7 @@ def put_part(
     *, upload: Upload, number: int, stream: storage.Readable, size: int | None = None, sha256: str | None = None
 ) -> None:
     """Store one part, numbered from 1; the same one again replaces it. `size`: what the client announced, `sha256`: of the part."""
+    upload.refresh_from_db(fields=["state", "handle"])
     _check_open(upload)
     offset, wanted = _part(upload, number)
     if size is not None and size != wanted:
@@ -113,9 +114,10 @@ def put_part(
 
 def parts_there(upload: Upload) -> dict[int, int]:
     """Size by number of the parts that arrived whole."""
+    whole = {number: upload.part(number)[1] for number in range(1, upload.part_count + 1)}
     if upload.is_complete:
-        return {number: upload.part(number)[1] for number in range(1, upload.part_count + 1)}
-    found = storage.store().parts(upload.handle)
+        return whole
+    found = storage.store().parts(upload.handle, whole)
     return dict(upload.parts.values_list("number", "size")) if found is None else found
 
 
@@ -146,6 +148,20 @@ def complete(*, upload: Upload) -> Blob:
         if found is None or found.blob is None:
             raise
         return found.blob
+    except Invalid:
+        if not storage.store().mendable:
+            _start_over(found)
+        raise
+
+
+def _start_over(upload: Upload) -> None:
+    """An upload that turned out wrong begins anew under its id, where its parts can't be put again one by one."""
+    with transaction.atomic():
+        row = Upload.objects.select_for_update(of=("self",)).filter(pk=upload.pk, handle=upload.handle).first()
+        if row is not None and not row.is_complete:
+            row.handle = storage.store().begin(row.size)
+            row.save(update_fields=["handle"])
+            row.parts.all().delete()
 
 
 def _put_together(upload: Upload, found: Upload) -> Blob:

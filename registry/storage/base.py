@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from queue import Queue
 from threading import Thread
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 from accounts.errors import Invalid, Problem, TooLarge
 
@@ -52,7 +52,8 @@ class Incoming(Protocol):
 class Store(Protocol):
     """Bytes by their sha256 (hex). A name under blobs/ stands for whole, verified bytes; all else is for the sweeper."""
 
-    min_part: int  # bytes of the smallest part of an upload, but for its last
+    min_part: ClassVar[int]  # bytes of the smallest part of an upload, but for its last
+    mendable: ClassVar[bool]  # can parts be put again after `collect` found the whole to be wrong?
 
     def open(self, sha256: str) -> BinaryIO:
         """A seekable stream from the beginning. FileNotFoundError when they are not there."""
@@ -88,8 +89,8 @@ class Store(Protocol):
     def part_address(self, handle: str, number: int, *, size: int, valid_s: int) -> str:
         """Where a client puts the part by itself; '' where it can't."""
 
-    def parts(self, handle: str) -> dict[int, int] | None:
-        """Sizes by number of the parts that are there; None where only who wrote them knows."""
+    def parts(self, handle: str, whole: dict[int, int]) -> dict[int, int] | None:
+        """Sizes by number of the parts that are there (`whole`: if all are); None where only who wrote them knows."""
 
     def collect(self, handle: str, *, size: int, sha256: str) -> AbstractContextManager[Incoming]:
         """All parts as one, hashed and compared with `sha256` ('' : whatever it is). No part is written while it is held."""

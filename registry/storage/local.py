@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from accounts.errors import Conflict, Invalid, NotFound
 from registry.storage.base import (
@@ -64,8 +64,9 @@ class LocalIncoming:
 class LocalStore:
     """A folder of one machine, or a file system that several share."""
 
+    min_part: ClassVar[int] = 1
+    mendable: ClassVar[bool] = True
     root: Path
-    min_part: int = 1
 
     def path(self, sha256: str) -> Path:
         """Where the blob of this hash lies, or would."""
@@ -145,7 +146,7 @@ class LocalStore:
     def part_address(self, handle: str, number: int, *, size: int, valid_s: int) -> str:
         return ""
 
-    def parts(self, handle: str) -> dict[int, int] | None:
+    def parts(self, handle: str, whole: dict[int, int]) -> dict[int, int] | None:
         return None
 
     @contextmanager

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import secrets
 from typing import Any
 
 import pytest
@@ -59,6 +61,41 @@ def model_files(**changes: bytes | None) -> dict[str, bytes]:
 def storage_root(settings: Any, tmp_path: Any) -> Any:
     settings.STORAGE = tmp_path / "storage"
     return settings.STORAGE
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Any:
+    """The address of an S3 server: the one that S3_TEST_ENDPOINT names, else moto's, over HTTP like any other."""
+    if found := os.environ.get("S3_TEST_ENDPOINT"):
+        yield found
+        return
+    from moto.server import ThreadedMotoServer
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr("moto.settings.S3_UPLOAD_PART_MIN_SIZE", 1)
+    patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+    patch.undo()
+
+
+@pytest.fixture
+def bucket(s3_server: str, settings: Any, storage_root: Any, monkeypatch: Any) -> Any:
+    """A fresh bucket that is the site's storage; parts may be small in it."""
+    from registry import storage
+    from registry.storage.s3 import S3Store
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "S3RVER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "S3RVER")
+    monkeypatch.setattr(S3Store, "min_part", 1)
+    name = f"test-{secrets.token_hex(6)}"
+    settings.STORAGE_URL = f"s3://{name}/some/where?endpoint={s3_server}&region=us-east-1"
+    store = storage.store()
+    store.client.create_bucket(Bucket=name)
+    return store
 
 
 @pytest.fixture
