@@ -4,8 +4,21 @@ from django.urls import URLPattern, path
 
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
 from registry.api.assets import AssetDetail, Assets
+from registry.api.cards import CardDetail
 from registry.api.files import FileDetail, Files
 from registry.api.gates import AccessRequestDecision, AccessRequestDetail, AccessRequests, AssetAccess
+from registry.api.lifecycle import (
+    AssetArchive,
+    AssetRestore,
+    BinAsset,
+    BinAssetRestore,
+    BinAssets,
+    BinVersion,
+    BinVersions,
+    VersionArchive,
+    VersionRestore,
+)
+from registry.api.tags import AssetTagDetail, AssetTags, VersionTagDetail, VersionTags
 from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
 from registry.models import Asset
@@ -18,6 +31,15 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
     found = [
         path(f"{kind.value}s", Assets.as_view(), given, name=f"api-{kind.value}s"),
         path(asset, AssetDetail.as_view(), given, name=f"api-{kind.value}"),
+        path(f"{asset}/archive", AssetArchive.as_view(), given, name=f"api-{kind.value}-archive"),
+        path(f"{asset}/restore", AssetRestore.as_view(), given, name=f"api-{kind.value}-restore"),
+        path(f"{asset}/tags", AssetTags.as_view(), given, name=f"api-{kind.value}-tags"),
+        path(f"{asset}/tags/<path:key>", AssetTagDetail.as_view(), given, name=f"api-{kind.value}-tag"),
+        path(f"{version}/archive", VersionArchive.as_view(), given, name=f"api-{kind.value}-version-archive"),
+        path(f"{version}/restore", VersionRestore.as_view(), given, name=f"api-{kind.value}-version-restore"),
+        path(f"{version}/tags", VersionTags.as_view(), given, name=f"api-{kind.value}-version-tags"),
+        path(f"{version}/tags/<path:key>", VersionTagDetail.as_view(), given, name=f"api-{kind.value}-version-tag"),
+        path(f"{version}/card", CardDetail.as_view(), given, name=f"api-{kind.value}-version-card"),
         path(f"{asset}/versions", Versions.as_view(), given, name=f"api-{kind.value}-versions"),
         path(version, VersionDetail.as_view(), given, name=f"api-{kind.value}-version"),
         path(f"{version}/register", Register.as_view(), given, name=f"api-{kind.value}-version-register"),
@@ -48,4 +70,9 @@ urlpatterns: list[URLPattern] = [
     path("access-requests", AccessRequests.as_view(), name="api-access-requests"),
     path("access-requests/<int:request_id>", AccessRequestDetail.as_view(), name="api-access-request"),
     path("access-requests/<int:request_id>/decision", AccessRequestDecision.as_view(), name="api-access-decision"),
+    path("bin/assets", BinAssets.as_view(), name="api-bin-assets"),
+    path("bin/assets/<int:asset_id>", BinAsset.as_view(), name="api-bin-asset"),
+    path("bin/assets/<int:asset_id>/restore", BinAssetRestore.as_view(), name="api-bin-asset-restore"),
+    path("bin/versions", BinVersions.as_view(), name="api-bin-versions"),
+    path("bin/versions/<int:version_id>", BinVersion.as_view(), name="api-bin-version"),
 ]

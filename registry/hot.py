@@ -38,7 +38,9 @@ SELECT k.secret_sha256,
            AND (%(address)s = '' OR EXISTS (
                SELECT 1 FROM accounts_keyaddress n WHERE n.key_id = k.id AND n.address = %(address)s AND NOT n.refused)),
        k.networks, v.number, v.state, v.digest, v.message, v.size, v.facts, v.source_run_id,
-       v.created_at, c.email, v.registered_at, r.email, {alias_columns}
+       v.created_at, c.email, v.registered_at, r.email, {alias_columns},
+       v.description, v.branch, v.commit, v.archived_at,
+       (SELECT jsonb_object_agg(x.key, x.value ORDER BY x.key) FROM registry_versiontag x WHERE x.version_id = v.id)
 FROM accounts_apikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_team t ON t.name = %(team)s AND (k.team_id IS NULL OR k.team_id = t.id)
@@ -109,6 +111,11 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         size=row[6],
         facts=json.loads(row[7]),  # Django has its connections hand JSON over as text
         source_run=row[8],
+        description=row[15],
+        branch=row[16],
+        commit=row[17],
+        tags=dict(sorted(json.loads(row[19]).items())) if row[19] else {},
+        archived_at=row[18],
         created_at=row[9],
         created_by=row[10],
         registered_at=row[11],

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Left
+from django.utils import timezone
 
-from accounts.access import Actor
+from accounts.access import Actor, visible
 from accounts.errors import NotFound
+from accounts.roles import Permission
+from registry.actions.lifecycle import grace
 from registry.models import Alias, AliasMove, Asset, AssetTag, File, Version, VersionTag
 from registry.models.assets import AssetQuerySet
 from registry.models.tags import INDEXED
@@ -26,7 +29,7 @@ def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
             latest_number=Subquery(latest.values("number")[:1]),
             latest_state=Subquery(latest.values("state")[:1]),
         )
-        .prefetch_related(Prefetch("aliases", queryset=Alias.objects.select_related("version")))
+        .prefetch_related("tags", Prefetch("aliases", queryset=Alias.objects.select_related("version")))
     )
 
 
@@ -143,3 +146,31 @@ def alias_at(asset: Asset, name: str, at: datetime) -> AliasAt:
     if move is None and following is None:
         raise NotFound(f"{asset} never had an alias '{name}'.")
     return AliasAt(move, following)
+
+
+def deleted_assets(by: Actor) -> QuerySet[Asset]:
+    """What of the actor's lies in the bin. Its files are there until the purge; afterwards it is history."""
+    unpurged = Version.objects.filter(asset=OuterRef("pk"), purged_at=None)
+    rows = Asset.objects.filter(visible(by, Permission.ASSET_EDIT, Asset), deleted_at__gt=timezone.now() - grace())
+    return rows.filter(Q(last_number=0) | Exists(unpurged)).select_related("team")
+
+
+def deleted_versions(by: Actor) -> QuerySet[Version]:
+    """Deleted versions of assets that are there."""
+    assets = Asset.objects.visible_to(by, Permission.ASSET_EDIT)
+    rows = Version.objects.filter(asset__in=assets, deleted_at__isnull=False, purged_at=None)
+    return rows.select_related("asset__team")
+
+
+def get_deleted_asset(by: Actor, pk: int) -> Asset:
+    found = deleted_assets(by).filter(pk=pk).first() if pk < 2**63 else None
+    if found is None:
+        raise NotFound("There is nothing like this in the bin.")
+    return found
+
+
+def get_deleted_version(by: Actor, pk: int) -> Version:
+    found = deleted_versions(by).filter(pk=pk).first() if pk < 2**63 else None
+    if found is None:
+        raise NotFound("There is nothing like this in the bin.")
+    return found

@@ -6,7 +6,9 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
+from registry.actions.lifecycle import purge_day
 from registry.models import Alias, AliasMove, Asset, File, Version
+from registry.reads import AliasAt
 
 
 def moment(value: datetime | None) -> str | None:
@@ -26,11 +28,47 @@ def asset_json(asset: Asset) -> dict[str, Any]:
         "restricted": asset.restricted,
         "gated": asset.gated,
         "visibility": asset.visibility,
+        "tags": tags_of(asset),
+        "archived_at": moment(asset.archived_at),
         "latest_version": getattr(asset, "latest_number", None),
         "aliases": {alias.name: alias.version.number for alias in aliases},
         "created_at": moment(asset.created_at),
         "updated_at": moment(asset.updated_at),
         "updated_by": asset.updated_by.email,
+    }
+
+
+def tags_of(thing: Asset | Version) -> dict[str, str]:
+    """Its tags by key. Lists prefetch them."""
+    return {tag.key: tag.value for tag in sorted(thing.tags.all(), key=lambda tag: tag.key)}
+
+
+def deleted_json(thing: Asset | Version) -> dict[str, Any]:
+    """A line of the bin."""
+    return {
+        "id": thing.pk,
+        "kind": thing.kind if isinstance(thing, Asset) else "version",
+        "label": str(thing),
+        "deleted_at": moment(thing.deleted_at),
+        "purged_from": purge_day(thing.deleted_at),
+    }
+
+
+def alias_at_json(asset: Asset, name: str, at: datetime, found: AliasAt) -> dict[str, Any]:
+    """What an alias pointed at in a moment; before its first move all but `until` is null."""
+    move, version = found.move, found.version
+    if version is not None:
+        version.asset = asset
+    return {
+        "alias": name,
+        "at": moment(at),
+        "number": version.number if version else None,
+        "digest": version.digest if version else None,
+        "moved_at": moment(move.moved_at) if move else None,
+        "moved_by": move.moved_by.email if move else None,
+        "request": move.request_id if move else None,
+        "reason": move.reason if move else "",
+        "until": moment(found.following.moved_at) if found.following else None,
     }
 
 
@@ -44,6 +82,11 @@ def version_json(version: Version) -> dict[str, Any]:
         size=version.size,
         facts=version.facts,
         source_run=version.source_run_id,
+        description=version.description,
+        branch=version.branch,
+        commit=version.commit,
+        tags=tags_of(version),
+        archived_at=version.archived_at,
         created_at=version.created_at,
         created_by=version.created_by.email,
         registered_at=version.registered_at,
@@ -61,6 +104,11 @@ def version_fields(
     size: int,
     facts: dict[str, Any],
     source_run: int | None,
+    description: str,
+    branch: str,
+    commit: str,
+    tags: dict[str, str],
+    archived_at: datetime | None,
     created_at: datetime,
     created_by: str,
     registered_at: datetime | None,
@@ -72,6 +120,11 @@ def version_fields(
         "state": state,
         "digest": digest or None,
         "message": message,
+        "description": description,
+        "tags": tags,
+        "branch": branch,
+        "commit": commit or None,
+        "archived_at": moment(archived_at),
         "size": size,
         "facts": facts,
         "source_run": source_run,

@@ -33,11 +33,79 @@ class AssetIn(In):
 
 
 class AssetPatch(In):
+    name = serializers.CharField(
+        required=False, max_length=96, help_text="Another name; the old address answers 404 from then on."
+    )
     description = serializers.CharField(required=False, allow_blank=True, help_text="What it is, in a line or two.")
     task = serializers.ChoiceField(Asset.Task.choices, required=False, help_text="Models only.")
     restricted = serializers.BooleanField(required=False, help_text=f"{RESTRICTED} Lifting it needs policy.edit.")
     gated = serializers.BooleanField(required=False, help_text=f"{GATED} Lifting it needs policy.edit.")
     visibility = serializers.ChoiceField(Asset.Visibility.choices, required=False, help_text=VISIBILITY)
+
+
+class TagIn(In):
+    value = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        trim_whitespace=False,
+        help_text="At most 100,000 characters; without it the tag is a word.",
+    )
+
+
+class TagOut(In):
+    key = serializers.CharField()
+    value = serializers.CharField()
+
+
+class ReasonIn(In):
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000, help_text="Why; kept in the ledger."
+    )
+
+
+class RestoreIn(In):
+    name = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=96, help_text="Another name, where its own was taken."
+    )
+
+
+class VersionPatch(In):
+    description = serializers.CharField(allow_blank=True, help_text="What it is; changes at any time.")
+
+
+class CardIn(In):
+    markdown = serializers.CharField(
+        allow_blank=True, trim_whitespace=False, help_text="README.md: YAML front matter, then Markdown."
+    )
+
+
+class CardOut(In):
+    markdown = serializers.CharField()
+    card = serializers.DictField(
+        help_text="intended_use, limits, training_data, licence, task, library, languages, base_model, datasets, metrics, tags, results."
+    )
+    missing = serializers.ListField(child=serializers.CharField(), help_text="What a complete card would say besides.")
+
+
+class DeletedOut(In):
+    id = serializers.IntegerField()
+    kind = serializers.CharField(help_text="model, dataset or version")
+    label = serializers.CharField()
+    deleted_at = serializers.DateTimeField()
+    purged_from = serializers.DateField(help_text="From this day on its files are gone for ever.")
+
+
+class AliasAtOut(In):
+    alias = serializers.CharField()
+    at = serializers.DateTimeField()
+    number = serializers.IntegerField(allow_null=True, help_text="Version number; null: it pointed at none then.")
+    digest = serializers.CharField(allow_null=True)
+    moved_at = serializers.DateTimeField(allow_null=True, help_text="When it was put there; null: never yet.")
+    moved_by = serializers.EmailField(allow_null=True)
+    request = serializers.IntegerField(allow_null=True, help_text="The approved request, where one was needed.")
+    reason = serializers.CharField()
+    until = serializers.DateTimeField(allow_null=True, help_text="The next move; null: it is there still.")
 
 
 class AssetVersionIn(In):
@@ -75,6 +143,8 @@ class AssetOut(In):
     restricted = serializers.BooleanField(help_text=RESTRICTED)
     gated = serializers.BooleanField(help_text=GATED)
     visibility = serializers.ChoiceField(Asset.Visibility.choices, help_text=VISIBILITY)
+    tags = serializers.DictField(child=serializers.CharField(), help_text="Value by key; '' for a plain word.")
+    archived_at = serializers.DateTimeField(allow_null=True)
     latest_version = serializers.IntegerField(allow_null=True, help_text="Highest number, drafts included.")
     aliases = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by alias.")
     created_at = serializers.DateTimeField()
@@ -90,6 +160,11 @@ class AssetVersionOut(In):
         allow_null=True, help_text="'sha256:…' over the canonical manifest; null for a draft."
     )
     message = serializers.CharField()
+    description = serializers.CharField()
+    tags = serializers.DictField(child=serializers.CharField(), help_text="Value by key; '' for a plain word.")
+    branch = serializers.CharField()
+    commit = serializers.CharField(allow_null=True, help_text="What git-like clients call it; null for a draft.")
+    archived_at = serializers.DateTimeField(allow_null=True)
     size = serializers.IntegerField(help_text="Bytes of all files.")
     facts = serializers.DictField(
         help_text="What the files say of themselves: architecture, parameters, rows, the card's front matter."

@@ -1,7 +1,7 @@
 """Aliases and their history."""
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,8 +9,9 @@ from accounts.rest import page_response
 from registry import actions, reads
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
-from registry.representations import alias_json, move_json
-from registry.serializers import AliasIn, AliasMoveOut, AliasOut, AliasRemoval, page_of
+from registry.moments import read_moment
+from registry.representations import alias_at_json, alias_json, move_json
+from registry.serializers import AliasAtOut, AliasIn, AliasMoveOut, AliasOut, AliasRemoval, page_of
 
 
 class Aliases(RegistryView):
@@ -22,6 +23,7 @@ class Aliases(RegistryView):
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
         rows = asset.aliases.select_related("updated_by", "version", "version__created_by", "version__registered_by")
+        rows = rows.prefetch_related("version__tags")
         return page_response(request, rows, order=["name"], show=lambda alias: alias_json(alias, asset))
 
 
@@ -30,11 +32,21 @@ class AliasDetail(RegistryView):
 
     @extend_schema(
         summary="The version that an alias points at",
-        description="One quick request, with an ETag; `If-None-Match` is answered by 304.",
-        responses={200: AliasOut, 404: PROBLEMS[404]},
+        description="One quick request, with an ETag; `If-None-Match` is answered by 304. With `at`: what it pointed at then, "
+        "who put it there and by which request.",
+        parameters=[
+            OpenApiParameter("at", str, description="A moment in RFC 3339, or a date: the end of that day (UTC).")
+        ],
+        responses={
+            200: PolymorphicProxySerializer("AliasNowOrAt", [AliasOut, AliasAtOut], resource_type_field_name=None),
+            404: PROBLEMS[404],
+        },
     )
     def get(self, request: Request, kind: str, team: str, name: str, alias: str) -> HttpResponse:
         asset = self.asset(kind, team, name)
+        if "at" in request.query_params:
+            at = read_moment(request.query_params["at"])
+            return Response(alias_at_json(asset, alias, at, reads.alias_at(asset, alias, at)))
         return json_answer(request._request, alias_json(reads.get_alias(asset, alias), asset))
 
     @extend_schema(

@@ -5,7 +5,9 @@ from typing import Any, cast
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
 
+from accounts.errors import Invalid
 from accounts.rest import ApiView
 from registry import reads
 from registry.models import Asset, Version
@@ -24,6 +26,14 @@ PAGE = [
     OpenApiParameter("cursor", str, description="`next` of the page before."),
     OpenApiParameter("limit", int, description="How many, 1 to 200; 50 without it."),
 ]
+
+
+def archived_of(request: Request) -> bool:
+    """`archived` of a list's query string."""
+    text = request.query_params.get("archived", "false").lower()
+    if text not in ("true", "false"):
+        raise Invalid("archived", "Use true or false.")
+    return text == "true"
 
 
 class RegistrySchema(AutoSchema):

@@ -1,17 +1,19 @@
 """Versions, and the rows of datasets."""
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import Invalid
 from accounts.rest import Cursor, page_arguments, page_response
-from registry import actions, datasets, gates
-from registry.api.base import PAGE, PROBLEMS, RegistryView
+from registry import actions, datasets, gates, reads
+from registry.api.base import PAGE, PROBLEMS, RegistryView, archived_of
+from registry.api.lifecycle import reason_of
 from registry.hot import json_answer
+from registry.models import VersionTag
 from registry.representations import version_json
-from registry.serializers import AssetVersionIn, AssetVersionOut, RowsOut, page_of
+from registry.serializers import AssetVersionIn, AssetVersionOut, ReasonIn, RowsOut, VersionPatch, page_of
 
 
 class Versions(RegistryView):
@@ -19,12 +21,19 @@ class Versions(RegistryView):
 
     @extend_schema(
         summary="List versions, newest first",
-        parameters=PAGE,
+        parameters=[
+            OpenApiParameter("tag", str, many=True, description="Only those with this tag: `key` or `key:value`."),
+            OpenApiParameter("archived", bool, description="`true`: the archived ones instead."),
+            *PAGE,
+        ],
         responses={200: page_of(AssetVersionOut), 404: PROBLEMS[404]},
     )
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
-        rows = asset.versions.select_related("asset__team", "created_by", "registered_by")
+        rows = asset.versions.live().filter(archived_at__isnull=not archived_of(request))
+        for tag in request.query_params.getlist("tag"):
+            rows = rows.filter(reads.tagged(VersionTag, "version", tag))
+        rows = rows.select_related("asset__team", "created_by", "registered_by").prefetch_related("tags")
         return page_response(request, rows, order=["-number"], show=version_json)
 
     @extend_schema(
@@ -43,7 +52,7 @@ class Versions(RegistryView):
 
 
 class VersionDetail(RegistryView):
-    operations = {"get": "version_read", "delete": "version_discard"}
+    operations = {"get": "version_read", "patch": "version_describe", "delete": "version_discard"}
 
     @extend_schema(
         summary="Read a version",
@@ -53,9 +62,24 @@ class VersionDetail(RegistryView):
     def get(self, request: Request, kind: str, team: str, name: str, number: int) -> HttpResponse:
         return json_answer(request._request, version_json(self.version(kind, team, name, number)))
 
-    @extend_schema(summary="Discard a draft", request=None, responses={204: None, **PROBLEMS})
+    @extend_schema(summary="Describe a version", request=VersionPatch, responses={200: AssetVersionOut, **PROBLEMS})
+    def patch(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        version = self.version(kind, team, name, number)
+        description = self.read(VersionPatch)["description"]
+        return Response(version_json(actions.describe_version(version=version, description=description, by=self.by)))
+
+    @extend_schema(
+        summary="Discard a draft, delete a registered version",
+        description="A draft goes at once. A registered version goes into the bin for a grace period; 409 names what still refers to it.",
+        request=ReasonIn,
+        responses={204: None, **PROBLEMS},
+    )
     def delete(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
-        actions.discard_version(version=self.version(kind, team, name, number), by=self.by)
+        version = self.version(kind, team, name, number)
+        if version.is_registered:
+            actions.delete_version(version=version, reason=reason_of(self), by=self.by)
+        else:
+            actions.discard_version(version=version, by=self.by)
         return Response(status=204)
 
 

@@ -72,7 +72,7 @@ def fields(card: Card) -> dict[str, Any]:
     for need in _SECTIONS:
         key = need.replace(" ", "_")
         if _says(card, need) and not found.get(key):
-            found[key] = _section(card, need)[:_SHORT] or True
+            found[key] = section(card, need)[:_SHORT] or True
     return found
 
 
@@ -81,7 +81,7 @@ def licence(card: Card) -> str:
     stated = names(card, "license") or names(card, "licence")
     if stated:
         return " AND ".join(stated)[:_SHORT]
-    text = _section(card, "licence").strip().rstrip(".")
+    text = section(card, "licence").strip().rstrip(".")
     return text if re.fullmatch(r"[A-Za-z0-9.+-]{2,60}", text) else ""
 
 
@@ -92,7 +92,8 @@ def names(card: Card, key: str) -> list[str]:
     return [item.strip()[:_SHORT] for item in items[:_MAX_FIELDS] if isinstance(item, str) and item.strip()]
 
 
-def _section(card: Card, need: str) -> str:
+def section(card: Card, need: str) -> str:
+    """The text under the heading that a need names, or empty."""
     for heading, text in card.sections.items():
         if any(heading.startswith(beginning) for beginning in _SECTIONS[need]) and text.strip():
             return text.strip()

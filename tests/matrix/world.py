@@ -115,6 +115,7 @@ def _team(name: str, root: Actor) -> SimpleNamespace:
 
 def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     maker, admin, deployer = (Actor(people[role]) for role in (Role.CONTRIBUTOR, Role.ADMIN, Role.DEPLOYER))
+    bin_ = _bin(team, word, maker)
     model, versions = _asset(team, "model", "m", model_files(), word, maker)
     _, datasets = _asset(team, "dataset", "d", {"a.jsonl": ROWS}, word, maker)
     prompt = create_prompt(team=team, name="p", description=f"a prompt {word}", by=maker)
@@ -164,6 +165,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "values": {
             **more,
             **_tracked(team, word, run, maker),
+            **bin_,
             **_told(team, people, word, event.pk),
             **_gated(team, people, word),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
@@ -257,6 +259,22 @@ def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dic
     )
     view = save_view(team=team, name=f"all of {word}", query="action=request", shared=True, by=auditor)
     return {"webhook_id": webhook.pk, "delivery_id": delivery.pk, "notice_id": notice.pk, "view_id": view.pk}
+
+
+def _bin(team: Team, word: str, by: Actor) -> dict[str, int]:
+    """An asset that nothing refers to (f) with a deleted version, and a deleted asset."""
+    _, versions = _asset(team, "model", "f", model_files(), word, by)
+    _, datasets = _asset(team, "dataset", "f", {"a.jsonl": ROWS}, word, by)
+    for version in (versions[0], datasets[0]):
+        registry.archive_version(version=version, by=by)
+        registry.set_tag(version=version, key="a", by=by)
+        registry.set_tag(asset=version.asset, key="a", by=by)
+    registry.delete_version(version=versions[2], by=by)
+    gone, _ = _asset(team, "model", "gone", model_files(), word, by)
+    registry.archive_asset(asset=_asset(team, "model", "old", model_files(), word, by)[0], by=by)
+    registry.archive_asset(asset=_asset(team, "dataset", "old", {"a.jsonl": ROWS}, word, by)[0], by=by)
+    registry.delete_asset(asset=gone, by=by)
+    return {"asset_id": gone.pk, "version_id": versions[2].pk}
 
 
 def _asset(team: Team, kind: str, name: str, files: dict[str, bytes], word: str, by: Actor) -> tuple[Any, list[Any]]:

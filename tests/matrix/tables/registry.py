@@ -18,9 +18,17 @@ def _registry(kind: str) -> Table:
             "GET": account(),
             "POST": may(P.ASSET_CREATE, {"team": "{team}", "name": "fresh", **task}, see=TEAM),
         },
-        f"api-{kind}": {"GET": sees(ASSET), "PATCH": may(edit, {"description": "new"})},
+        f"api-{kind}": {
+            "GET": sees(ASSET),
+            "PATCH": may(edit, {"description": "new"}),
+            "DELETE": may(edit, values={"name": "f"}),
+        },
         f"api-{kind}-versions": {"GET": sees(ASSET), "POST": may(edit, {"message": "new"})},
-        f"api-{kind}-version": {"GET": sees(ASSET), "DELETE": may(edit, values=draft)},
+        f"api-{kind}-version": {
+            "GET": sees(ASSET),
+            "PATCH": may(edit, {"description": "new"}),
+            "DELETE": may(edit, values=draft),
+        },
         f"api-{kind}-version-register": {"POST": may(edit, values=draft)},
         f"api-{kind}-files": {
             "GET": sees(ASSET),
@@ -40,6 +48,7 @@ def _registry(kind: str) -> Table:
         f"api-{kind}-alias-history": {"GET": sees(ASSET)},
         f"api-{kind}-access": {"GET": sees(ASSET), "POST": _asking(kind)},
     }
+    rest |= _lifecycle(f"api-{kind}", edit)
     pages: Table = {
         f"{kind}-list": {"GET": account()},
         f"{kind}-create": {
@@ -69,7 +78,41 @@ def _registry(kind: str) -> Table:
 
 # The viewer asked for gated files; who manages the team decides; nobody else knows of it.
 _ASKED, _KNOWN = {"request_id": "{access_id}"}, ("own:viewer", "own:admin", "root")
+
+
+def _lifecycle(prefix: str, edit: P) -> Table:
+    return {
+        f"{prefix}-archive": {"POST": may(edit, {"reason": "new"})},
+        f"{prefix}-restore": {"POST": may(edit, values={"name": "old"})},
+        f"{prefix}-tags": {"GET": sees(ASSET)},
+        f"{prefix}-tag": {
+            "PUT": may(edit, {"value": "new"}, values={"key": "owner"}),
+            "DELETE": may(edit, values={"name": "f", "key": "a"}, ok=(204,)),
+        },
+        f"{prefix}-version-archive": {"POST": may(edit, {"reason": "new"})},
+        f"{prefix}-version-restore": {"POST": may(edit, values={"name": "f"})},
+        f"{prefix}-version-tags": {"GET": sees(ASSET)},
+        f"{prefix}-version-tag": {
+            "PUT": may(edit, {"value": "new"}, values={"key": "owner"}),
+            "DELETE": may(edit, values={"name": "f", "key": "a"}, ok=(204,)),
+        },
+        f"{prefix}-version-card": {
+            "GET": sees(ASSET),
+            "PUT": may(edit, {"markdown": "# New"}, values={"number": 2}),
+        },
+    }
+
+
+BIN: Table = {
+    "api-bin-assets": {"GET": account()},
+    "api-bin-asset": {"DELETE": may(P.TEAM_MANAGE, see=P.ASSET_EDIT)},
+    "api-bin-asset-restore": {"POST": may(P.ASSET_EDIT, {"name": ""}, see=P.ASSET_EDIT)},
+    "api-bin-versions": {"GET": account()},
+    "api-bin-version": {"DELETE": may(P.TEAM_MANAGE, see=P.ASSET_EDIT)},
+}
+
 REGISTRY: Table = {
+    **BIN,
     **_registry("model"),
     **_registry("dataset"),
     "api-access-requests": {"GET": account()},
