@@ -6,6 +6,7 @@ from accounts.access import ANY_STAGE, Actor, can
 from accounts.roles import Permission
 from governance import gate
 from governance.stages import Stage
+from registry import cards
 from registry.models import Asset, Version
 
 MODEL_TABS = (
@@ -24,7 +25,7 @@ DATASET_TABS = tuple(tab for tab in MODEL_TABS if tab[0] not in ("evaluations", 
 def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
     """Context for templates that extend 'registry/asset_base.html': the asset, its aliases, tabs and what the actor may do.
 
-    Two queries: the aliases, and the number of versions.
+    Three queries: the aliases, the tags, and the number of versions.
     """
     aliases = list(asset.aliases.select_related("version", "updated_by"))
     for alias in aliases:
@@ -37,7 +38,8 @@ def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
         "aliases": aliases,
         "tab": tab,
         "tabs": [(slug, title, f"{address}{path}") for slug, title, path in tabs if slug != "access" or asset.gated],
-        "version_count": Version.objects.filter(asset=asset).count(),
+        "asset_tags": list(asset.tags.all()),
+        "version_count": Version.objects.listed().filter(asset=asset).count(),
         "may_edit": can(by, Permission.ASSET_EDIT, asset),
         "may_move": can(by, Permission.ALIAS_MOVE, asset, stage=ANY_STAGE),
         "may_request": can(by, Permission.REQUEST_CREATE, asset, stage=ANY_STAGE),
@@ -45,6 +47,14 @@ def asset_page(asset: Asset, tab: str, by: Actor) -> dict[str, Any]:
         "may_deploy": asset.kind == Asset.Kind.MODEL and can(by, Permission.DEPLOYMENT_MANAGE, asset, stage=ANY_STAGE),
         "may_see_ledger": can(by, Permission.LEDGER_VIEW, asset),
     }
+
+
+def card_page(version: Version | None) -> dict[str, Any]:
+    """Context of 'registry/card.html': the card's fields, and what it must say with whether it does."""
+    if version is None or not version.card:
+        return {"card_fields": None, "card_needs": []}
+    card = cards.readable(version.card)
+    return {"card_fields": cards.structured(card), "card_needs": cards.lacks(card, version.asset.kind)}
 
 
 def protected_stages(asset: Asset) -> list[str]:

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, files, gates, versions
+from registry.views import aliases, assets, cards, files, gates, lifecycle, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -21,6 +21,18 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{asset}/access", gates.asset_access, given, name=f"{noun}-access"),
         path(f"{asset}/access/<int:grant_id>/revoke", gates.access_revoke, given, name=f"{noun}-access-revoke"),
         path(f"{asset}/settings", assets.asset_settings, given, name=f"{noun}-settings"),
+        path(f"{asset}/tags", lifecycle.asset_tags, given, name=f"{noun}-tags"),
+        path(f"{asset}/rename", lifecycle.asset_rename, given, name=f"{noun}-rename"),
+        path(f"{asset}/archive", lifecycle.asset_archive, given, name=f"{noun}-archive"),
+        path(f"{asset}/restore", lifecycle.asset_restore, given, name=f"{noun}-restore"),
+        path(f"{asset}/delete", lifecycle.asset_delete, given, name=f"{noun}-delete"),
+        path(f"{version}/tags", lifecycle.version_tags, given, name=f"{noun}-version-tags"),
+        path(f"{version}/describe", lifecycle.version_describe, given, name=f"{noun}-version-describe"),
+        path(f"{version}/archive", lifecycle.version_archive, given, name=f"{noun}-version-archive"),
+        path(f"{version}/restore", lifecycle.version_restore, given, name=f"{noun}-version-restore"),
+        path(f"{version}/delete", lifecycle.version_delete, given, name=f"{noun}-version-delete"),
+        path(f"{version}/card", cards.card_edit, given, name=f"{noun}-version-card"),
+        path(f"{version}/card/new", cards.card_renew, given, name=f"{noun}-version-card-renew"),
         path(f"{asset}/aliases", aliases.alias_move, given, name=f"{noun}-alias-move"),
         path(f"{asset}/aliases/<str:alias>/remove", aliases.alias_remove, given, name=f"{noun}-alias-remove"),
         path(f"{asset}/compare", versions.version_compare, given, name=f"{noun}-version-compare"),
@@ -41,5 +53,9 @@ urlpatterns: list[URLPattern] = [
     *_pages(Asset.Kind.DATASET),
     path("access-requests/<int:request_id>/decide", gates.access_decide, name="access-decide"),
     path("access-requests/<int:request_id>/withdraw", gates.access_withdraw, name="access-withdraw"),
+    path("bin", lifecycle.bin_page, name="bin"),
+    path("bin/assets/<int:asset_id>/restore", lifecycle.bin_restore, name="bin-restore"),
+    path("bin/assets/<int:asset_id>/purge", lifecycle.bin_purge_asset, name="bin-purge-asset"),
+    path("bin/versions/<int:version_id>/purge", lifecycle.bin_purge_version, name="bin-purge-version"),
     path("internal/files/<str:sha256>", internal.serve_blob, name="internal-file"),
 ]

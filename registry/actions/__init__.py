@@ -13,6 +13,7 @@ from registry.actions.aliases import (
 from registry.actions.assets import create_asset, rename_asset, update_asset
 from registry.actions.at_once import create_tagged, register_elsewhere, register_held
 from registry.actions.branches import create_branch, delete_branch
+from registry.actions.cards import begin_from, write_card
 from registry.actions.commits import commit
 from registry.actions.files import add_file, add_upload, check_upload, link_file, record_download, remove_file
 from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
@@ -38,6 +39,7 @@ __all__ = [
     "archive_asset",
     "archive_version",
     "ask_for_access",
+    "begin_from",
     "break_glass",
     "check_upload",
     "commit",
@@ -73,4 +75,5 @@ __all__ = [
     "set_tag",
     "update_asset",
     "withdraw_access_request",
+    "write_card",
 ]

@@ -6,22 +6,25 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import Forbidden, NotFound, Problem
+from accounts.errors import Forbidden, Invalid, NotFound, Problem
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.ledger.reads import events_about
 from governance.stages import Stage
-from registry import actions, gates, reads
+from registry import actions, gates, reads, timelines
 from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
-from registry.models import Asset, Version
-from registry.pages import asset_page, protected_stages
+from registry.models import Asset, Version, VersionTag
+from registry.models.versions import VersionQuerySet
+from registry.moments import read_moment
+from registry.pages import asset_page, card_page, protected_stages
 
 # What the history of an asset tells to everybody who sees it; single files are in the ledger.
 _HISTORY = ("asset.", "version.", "alias.", "evidence.", "request.", "evaluation.", "deployment.")
@@ -37,10 +40,11 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
         "task": request.GET.get("task", ""),
         "alias": request.GET.get("alias", ""),
     }
+    archived, tag = "archived" in request.GET, request.GET.get("tag", "")
     rows = reads.visible_assets(by, kind)
     if team is not None:
         rows = rows.filter(team=team)
-    rows = reads.search_assets(rows, **chosen)
+    rows = reads.search_assets(rows, **chosen, tags=[tag] if tag else [], archived=archived)
     found, following = keyset_page(rows, order=["-updated_at", "-id"], cursor=request.GET.get("cursor", ""))
     for asset in found:
         asset.production = next((a for a in asset.aliases.all() if a.name == Stage.PRODUCTION), None)  # type: ignore[attr-defined]
@@ -109,7 +113,9 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
     by = actor_of(request)
     page = asset_page(asset, "versions", by)
     versions, following = keyset_page(
-        asset.versions.select_related("created_by"), order=["-number"], cursor=request.GET.get("cursor", "")
+        _shown(request, asset).select_related("created_by").prefetch_related("tags"),
+        order=["-number"],
+        cursor=request.GET.get("cursor", ""),
     )
     for version in versions:
         version.asset = asset
@@ -123,6 +129,14 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
     return render(request, "registry/detail.html", page, status=422 if alias_form else 200)
 
 
+def _shown(request: HttpRequest, asset: Asset) -> VersionQuerySet:
+    """The versions of a list: those in use; the archived ones with ?archived=1; only those with a tag with ?tag=key:value."""
+    rows: VersionQuerySet = asset.versions.live().filter(archived_at__isnull="archived" not in request.GET)  # type: ignore[assignment]
+    if tag := request.GET.get("tag", ""):
+        rows = rows.filter(reads.tagged(VersionTag, "version", tag))
+    return rows
+
+
 def _latest_registered(versions: list[Version]) -> int | None:
     return next((version.number for version in versions if version.is_registered), None)
 
@@ -132,8 +146,8 @@ def shown_version(asset: Asset) -> Version | None:
     in_production = Version.objects.filter(aliases__asset=asset, aliases__name=Stage.PRODUCTION)
     version = (
         in_production.select_related("created_by").first()
-        or asset.versions.registered().select_related("created_by").first()
-        or asset.versions.select_related("created_by").first()
+        or asset.versions.registered().filter(deleted_at=None).select_related("created_by").first()
+        or asset.versions.live().select_related("created_by").first()
     )
     if version is not None:
         version.asset = asset
@@ -160,9 +174,9 @@ def asset_files(request: HttpRequest, kind: str, team: str, name: str) -> HttpRe
 def asset_card(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
     asset = reads.get_asset(by, kind, f"{team}/{name}")
-    return render(
-        request, "registry/asset_card.html", asset_page(asset, "card", by) | {"version": shown_version(asset)}
-    )
+    version = shown_version(asset)
+    page = asset_page(asset, "card", by) | {"version": version} | card_page(version)
+    return render(request, "registry/asset_card.html", page)
 
 
 @login_required
@@ -174,11 +188,30 @@ def asset_history(request: HttpRequest, kind: str, team: str, name: str) -> Http
     told = events_about(asset_target(asset)).filter(action__regex="^(" + "|".join(p[:-1] for p in _HISTORY) + ")[.]")
     events, following = keyset_page(told, order=["-id"], cursor=request.GET.get("cursor", ""))
     page = asset_page(asset, "history", by) | {
-        "moves": reads.history_of(asset)[:50] if "cursor" not in request.GET else [],
         "events": events,
         "next": following,
     }
+    if "cursor" not in request.GET:
+        page |= _moves(request, asset)
     return render(request, "registry/asset_history.html", page)
+
+
+def _moves(request: HttpRequest, asset: Asset) -> dict[str, Any]:
+    """Where the aliases pointed: as a list, as bars over time, and on the day that is asked for (?alias=&on=)."""
+    moves = list(reads.history_of(asset)[: timelines.MOST])
+    page: dict[str, Any] = {
+        "moves": moves[:50],
+        "timeline": timelines.lines(moves, timezone.now()),
+        "timeline_from": min((move.moved_at for move in moves), default=None),
+        "at_alias": request.GET.get("alias", "") or (Stage.PRODUCTION.value if moves else ""),
+        "at_day": request.GET.get("on", ""),
+    }
+    if page["at_day"]:
+        try:
+            page["at"] = reads.alias_at(asset, page["at_alias"], read_moment(page["at_day"], "on"))
+        except (Invalid, NotFound) as problem:
+            page["at_problem"] = problem.detail
+    return page
 
 
 @login_required

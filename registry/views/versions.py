@@ -19,7 +19,8 @@ from registry import actions, comparison, datasets, gates, reads
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
 from registry.models import Asset, Version
-from registry.pages import asset_page
+from registry.pages import asset_page, card_page
+from registry.views.lifecycle import show_gone
 
 PREVIEW_ROWS = 10
 PAGE_ROWS = 50
@@ -62,7 +63,9 @@ def version_create(request: HttpRequest, kind: str, team: str, name: str) -> Htt
 @login_required
 @require_safe
 def version_detail(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
-    return show_version(request, find(request, kind, team, name, number))
+    by = actor_of(request)
+    version = reads.get_version(by, reads.get_asset(by, kind, f"{team}/{name}"), number, gone=True)
+    return show_gone(request, version) if version.deleted_at else show_version(request, version)
 
 
 def show_version(
@@ -84,9 +87,13 @@ def show_version(
         "problem": problem,
         "approved": approvals_of(kind=version.asset.kind, asset_id=version.asset_id, digest=version.digest),
         "facts": facts_of(version),
+        **card_page(version),
         "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),
-        "previous": version.asset.versions.filter(number__lt=version.number).values_list("number", flat=True).first(),
+        "previous": version.asset.versions.live()
+        .filter(number__lt=version.number)
+        .values_list("number", flat=True)
+        .first(),
         **(_preview(version, 0, PREVIEW_ROWS, actor_of(request)) if version.asset.kind == Asset.Kind.DATASET else {}),
     }
     status = problem.status if problem else 422 if upload else 200
@@ -188,6 +195,6 @@ def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> Ht
         "changes": [change for change in changes if change.state != "same"],
         "unchanged": sum(change.state == "same" for change in changes),
         "facts": comparison.facts(dict(facts_of(before)), dict(facts_of(after))),
-        "numbers": list(asset.versions.values_list("number", flat=True)[:100]),
+        "numbers": list(asset.versions.live().values_list("number", flat=True)[:100]),
     }
     return render(request, "registry/compare.html", page)
