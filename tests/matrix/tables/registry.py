@@ -48,7 +48,7 @@ def _registry(kind: str) -> Table:
         f"api-{kind}-alias-history": {"GET": sees(ASSET)},
         f"api-{kind}-access": {"GET": sees(ASSET), "POST": _asking(kind)},
     }
-    rest |= _lifecycle(f"api-{kind}", edit)
+    rest |= _lifecycle(f"api-{kind}", edit) | _lifecycle_pages(kind, edit)
     pages: Table = {
         f"{kind}-list": {"GET": account()},
         f"{kind}-create": {
@@ -103,7 +103,32 @@ def _lifecycle(prefix: str, edit: P) -> Table:
     }
 
 
+def _lifecycle_pages(kind: str, edit: P) -> Table:
+    free = {"name": "f"}
+    return {
+        f"{kind}-tags": {"POST": may(edit, {"key": "owner", "value": "new"})},
+        f"{kind}-rename": {"POST": may(edit, {"name": "renamed"}, values=free)},
+        f"{kind}-archive": {"POST": may(edit)},
+        f"{kind}-restore": {"POST": may(edit, values={"name": "old"})},
+        f"{kind}-delete": {"POST": may(edit, values=free)},
+        f"{kind}-version-tags": {"POST": may(edit, {"key": "owner", "value": "new"})},
+        f"{kind}-version-describe": {"POST": may(edit, {"description": "new"})},
+        f"{kind}-version-archive": {"POST": may(edit)},
+        f"{kind}-version-restore": {"POST": may(edit, values=free)},
+        f"{kind}-version-delete": {"POST": may(edit, values={"name": "old", "number": 3})},
+        f"{kind}-version-card": {
+            "GET": may(edit, values={"number": 2}),
+            "POST": may(edit, {"body": "# New"}, values={"number": 2}),
+        },
+        f"{kind}-version-card-renew": {"POST": may(edit)},
+    }
+
+
 BIN: Table = {
+    "bin": {"GET": account()},
+    "bin-restore": {"POST": may(P.ASSET_EDIT, see=P.ASSET_EDIT)},
+    "bin-purge-asset": {"POST": may(P.TEAM_MANAGE, {"confirm": "{team}/gone"}, see=P.ASSET_EDIT)},
+    "bin-purge-version": {"POST": may(P.TEAM_MANAGE, {"confirm": "{team}/f version 3"}, see=P.ASSET_EDIT)},
     "api-bin-assets": {"GET": account()},
     "api-bin-asset": {"DELETE": may(P.TEAM_MANAGE, see=P.ASSET_EDIT)},
     "api-bin-asset-restore": {"POST": may(P.ASSET_EDIT, {"name": ""}, see=P.ASSET_EDIT)},
