@@ -55,7 +55,9 @@ def _start() -> str:
 if "PYTEST_XDIST_WORKER" in os.environ or not any(argument.startswith("-n") for argument in sys.argv):
     SUPERUSER_URL = _start()
 else:
-    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # importing `config` names it
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    django.setup()  # the conftest of a folder that is named alone is read here too, and imports models
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(scope="session")
