@@ -15,6 +15,7 @@ MODEL_TABS = (
     ("card", "Card", "/card"),
     ("evaluations", "Evaluations", "/evaluations"),
     ("deployments", "Deployments", "/deployments"),
+    ("lineage", "Lineage", "/lineage"),
     ("history", "History", "/history"),
     ("access", "Access", "/access"),
     ("settings", "Settings", "/settings"),

@@ -1,5 +1,15 @@
 """REST."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from home.lineage.api import Lineage
+
+urlpatterns: list[URLPattern] = [
+    path(
+        f"{kind}s/<str:team>/<str:name>/versions/<int:number>/lineage",
+        Lineage.as_view(),
+        {"kind": kind},
+        name=f"api-{kind}-version-lineage",
+    )
+    for kind in ("model", "dataset")
+]

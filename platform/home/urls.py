@@ -3,8 +3,13 @@
 from django.urls import path
 
 from home import views
+from home.lineage.views import lineage_page
 
 urlpatterns = [
     path("", views.home, name="home"),
+    *[
+        path(f"{kind}s/<str:team>/<str:name>/lineage", lineage_page, {"kind": kind}, name=f"{kind}-lineage")
+        for kind in ("model", "dataset")
+    ],
     path("search", views.search_everything, name="search"),
 ]

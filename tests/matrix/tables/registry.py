@@ -96,6 +96,7 @@ def _lifecycle(prefix: str, edit: P) -> Table:
             "PUT": may(edit, {"value": "new"}, values={"key": "owner"}),
             "DELETE": may(edit, values={"name": "f", "key": "a"}, ok=(204,)),
         },
+        f"{prefix}-version-lineage": {"GET": sees(ASSET)},
         f"{prefix}-version-card": {
             "GET": sees(ASSET),
             "PUT": may(edit, {"markdown": "# New"}, values={"number": 2}),
@@ -106,6 +107,7 @@ def _lifecycle(prefix: str, edit: P) -> Table:
 def _lifecycle_pages(kind: str, edit: P) -> Table:
     free = {"name": "f"}
     return {
+        f"{kind}-lineage": {"GET": sees(ASSET)},
         f"{kind}-tags": {"POST": may(edit, {"key": "owner", "value": "new"})},
         f"{kind}-rename": {"POST": may(edit, {"name": "renamed"}, values=free)},
         f"{kind}-archive": {"POST": may(edit)},
