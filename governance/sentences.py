@@ -31,6 +31,8 @@ _VERBS = {
     "file.uploaded": "uploaded a file to",
     "file.removed": "removed a file from",
     "file.downloaded": "downloaded from",
+    "blob.damaged": "found damage in",
+    "blob.mended": "found whole again",
     "access.asked": "asked for the files of",
     "access.granted": "gave access to the files of",
     "access.denied": "denied access to the files of",
@@ -50,7 +52,7 @@ _VERBS = {
 }
 _ICONS = {
     "user": "user", "team": "users", "role": "user-plus", "group": "users", "key": "key", "session": "login", "passkey": "fingerprint",
-    "access": "lock", "asset": "box", "version": "box", "file": "file", "alias": "tag", "branch": "git-branch", "label": "tag",
+    "access": "lock", "asset": "box", "version": "box", "file": "file", "blob": "file", "alias": "tag", "branch": "git-branch", "label": "tag",
     "prompt": "message-2",
     "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
     "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "webhook": "webhook",

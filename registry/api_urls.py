@@ -18,6 +18,7 @@ from registry.api.lifecycle import (
     VersionArchive,
     VersionRestore,
 )
+from registry.api.storage import Storage
 from registry.api.tags import AssetTagDetail, AssetTags, VersionTagDetail, VersionTags
 from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
@@ -63,6 +64,7 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
 urlpatterns: list[URLPattern] = [
     *_resources(Asset.Kind.MODEL),
     *_resources(Asset.Kind.DATASET),
+    path("storage", Storage.as_view(), name="api-storage"),
     path("uploads", Uploads.as_view(), name="api-uploads"),
     path("uploads/<str:upload>", UploadDetail.as_view(), name="api-upload"),
     path("uploads/<str:upload>/complete", UploadComplete.as_view(), name="api-upload-complete"),

@@ -3,7 +3,7 @@ transaction ends, so that an upload and the sweeper can never pass each other.""
 
 from django.db import connection, transaction
 
-from registry import storage
+from registry import damage, storage
 from registry.models import Artifact, Blob, BlobCheck, File, Upload
 
 
@@ -19,8 +19,7 @@ def claim(incoming: storage.Incoming) -> Blob:
     blob, created = Blob.objects.get_or_create(sha256=incoming.sha256, defaults={"size": incoming.size})
     incoming.place()
     if not created:
-        # What was damaged is whole again: these bytes were hashed on their way in.
-        BlobCheck.objects.filter(blob=blob).exclude(state=BlobCheck.State.WHOLE).delete()
+        damage.note_arrival(blob.sha256)
     return blob
 
 

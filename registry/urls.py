@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, cards, files, gates, lifecycle, versions
+from registry.views import aliases, assets, cards, files, gates, lifecycle, storage, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -57,5 +57,6 @@ urlpatterns: list[URLPattern] = [
     path("bin/assets/<int:asset_id>/restore", lifecycle.bin_restore, name="bin-restore"),
     path("bin/assets/<int:asset_id>/purge", lifecycle.bin_purge_asset, name="bin-purge-asset"),
     path("bin/versions/<int:version_id>/purge", lifecycle.bin_purge_version, name="bin-purge-version"),
+    path("settings/storage/", storage.storage_overview, name="settings-storage"),
     path("internal/files/<str:sha256>", internal.serve_blob, name="internal-file"),
 ]

@@ -73,6 +73,8 @@ class Action(StrEnum):
     FILE_UPLOADED = "file.uploaded"
     FILE_REMOVED = "file.removed"
     FILE_DOWNLOADED = "file.downloaded"
+    BLOB_DAMAGED = "blob.damaged"
+    BLOB_MENDED = "blob.mended"
     ALIAS_MOVED = "alias.moved"
     ALIAS_REMOVED = "alias.removed"
     BRANCH_CREATED = "branch.created"

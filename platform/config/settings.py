@@ -225,6 +225,7 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"every": True},
         "options": {"expires": 3600},
     },
+    "scrub-blobs": {"task": "registry.tasks.scrub_blobs", "schedule": 60.0, "options": {"expires": 30}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -247,6 +248,9 @@ STORAGE = DATA / "storage"
 PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored
 # Where the bytes lie instead: s3://bucket/prefix?endpoint=https://…&region=… Credentials come from the environment (AWS_…).
 STORAGE_URL = env("STORAGE_URL")
+# Stored bytes are read and hashed again this often, at this rate at most; 0 days: never.
+SCRUB_EVERY_DAYS = float(env("SCRUB_EVERY_DAYS", "30"))
+SCRUB_MIB_PER_S = float(env("SCRUB_MIB_PER_S", "20"))
 MAX_FILE_BYTES = int(env("MAX_FILE_BYTES", str(200 * 1024**3)))
 # A commit at the Hugging Face door carries its small files in its body, base64, read line by line.
 MAX_COMMIT_BYTES = int(env("MAX_COMMIT_BYTES", str(1024**3)))

@@ -16,6 +16,7 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.stages import stage_of
+from registry import damage
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
 from registry.models import Alias, AliasMove, Asset, Branch, Version
 
@@ -103,6 +104,7 @@ def _move(
     if alias and alias.version_id == version.pk and request is None:
         return alias
     _refuse_archived(asset, version)
+    damage.refuse(version)
     move = describe_move(asset, name, version, alias)
     gate.require_move(move, request=request)
     return _point(asset, alias, name, version, reason, request, by)
@@ -234,6 +236,7 @@ def _asked(version: Version, slot: str, permission: Permission, by: Actor) -> Mo
     asset = lock_asset(version.asset)
     version = _registered(asset, version)
     _refuse_archived(asset, version)
+    damage.refuse(version)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=slot).first()
     return describe_move(asset, slot, version, alias)
 

@@ -15,7 +15,7 @@ from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from governance.approved import approvals_of
-from registry import actions, comparison, datasets, gates, reads
+from registry import actions, comparison, damage, datasets, gates, reads
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
 from registry.models import Asset, Version
@@ -85,6 +85,7 @@ def show_version(
         "file_count": version.facts.get("files", len(files)),
         "upload": upload or UploadForm(),
         "problem": problem,
+        "damaged": damage.files_of(version),
         "approved": approvals_of(kind=version.asset.kind, asset_id=version.asset_id, digest=version.digest),
         "facts": facts_of(version),
         **card_page(version),

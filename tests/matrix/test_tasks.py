@@ -28,7 +28,7 @@ from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from registry.models import Version
-from registry.tasks import purge_deleted, refresh_search, scan, scan_versions, sweep_uploads
+from registry.tasks import purge_deleted, refresh_search, scan, scan_versions, scrub_blobs, sweep_uploads
 from serving import cluster
 from serving.models import Deployment
 from serving.tasks import reconcile
@@ -161,6 +161,9 @@ TASKS: dict[str, Work] = {
     ),
     "registry.tasks.scan": Work(lambda world, *_: scan_each(), tells=("evidence.deposited",)),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
+    "registry.tasks.scrub_blobs": Work(
+        lambda *_: scrub_blobs(), quiet="when bytes were hashed again; damage is an event"
+    ),
     "registry.tasks.sweep_uploads": Work(lambda *_: sweep_uploads(), quiet="bytes that nothing refers to"),
     "serving.tasks.reconcile": Work(see_a_failed_start, tells=("deployment.state_changed",)),
     "tracking.tasks.close_lost": Work(lose_a_run, tells=("run.finished",)),

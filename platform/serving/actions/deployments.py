@@ -16,6 +16,7 @@ from governance import gate
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.stages import Stage
+from registry import damage
 from registry.models import Asset, Version
 from serving import capacity
 from serving.actions.events import about, also_about, described, target_of
@@ -313,6 +314,7 @@ def check_servable(version: Version) -> None:
             f"{version} can't be served. {version.facts.get('not_servable', '')}".strip(),
             code="not_servable",
         )
+    damage.refuse(version)
 
 
 def _ask_gate(deployment: Deployment, version: Version) -> int | None:
