@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from doors.mlflow import base, registry_urls
+from doors.mlflow import base, registry_urls, tracking_urls
 
 urlpatterns = [
     path("version", base.version, name="mlflow-version"),
     path("api/3.0/mlflow/server-info", base.server_info, name="mlflow-server-info"),
     *registry_urls.urlpatterns,
+    *tracking_urls.urlpatterns,
     path("api/2.0/<path:rest>", base.unknown, name="mlflow-unknown"),
     path("api/3.0/<path:rest>", base.unknown, name="mlflow-unknown-3"),
 ]
