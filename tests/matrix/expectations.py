@@ -6,6 +6,7 @@ from tests.matrix.rules import Table
 from tests.matrix.tables.governance import GOVERNANCE, REQUESTS
 from tests.matrix.tables.huggingface import HUGGINGFACE
 from tests.matrix.tables.mlflow import MLFLOW
+from tests.matrix.tables.mlflow_tracking import MLFLOW_TRACKING
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
@@ -27,5 +28,6 @@ TABLE: Table = {
     **TRACKING,
     **HUGGINGFACE,
     **MLFLOW,
+    **MLFLOW_TRACKING,
     **STORAGE,
 }

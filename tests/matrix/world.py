@@ -236,8 +236,15 @@ def _tracked(team: Team, word: str, run: Any, by: Actor) -> dict[str, Any]:
     tracking.delete_experiment(experiment=gone, by=by)
     gone_run = tracking.start_run(team=team, experiment=lab, name=f"gone {word}", by=by)
     tracking.delete_run(run=gone_run, by=by)
+    lab_run = tracking.start_run(team=team, experiment=lab, name=f"working {word}", tags={"said": word}, by=by)
+    made = tracking.create_logged_model(team=team, experiment=lab, name="made", tags={"said": word}, by=by)
+    tracking.put_artifact(owner=lab_run, path="README.md", stream=io.BytesIO(word.encode()), by=by)
+    tracking.set_experiment_tag(experiment=lab, key="said", value=word, by=by)
     tracking.put_artifact(owner=run, path="README.md", stream=io.BytesIO(word.encode()), by=by)
-    return {"experiment_id": lab.pk, "gone_experiment": gone.pk, "gone_run": gone_run.pk}
+    return {
+        "experiment_id": lab.pk, "gone_experiment": gone.pk, "gone_run": gone_run.pk, "gone_uuid": gone_run.uuid,
+        "run_uuid": run.uuid, "lab_run": lab_run.uuid, "model_id": made.model_id,
+    }  # fmt: skip
 
 
 def _told(team: Team, people: dict[Role, User], word: str, event_id: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from accounts.errors import Invalid
+from doors.mlflow import registry_files
 from doors.mlflow.base import Answer, Call, MlflowError, by_method, invalid, missing
 from doors.mlflow.tracking_base import run_of, team_of, tracked
 from doors.mlflow.tracking_shapes import run_root
@@ -40,8 +41,6 @@ def listing(call: Call) -> Answer:
     """`?path=<experiment>/<run>/artifacts[/folder]`: what is directly in there. An empty or missing folder is `{}`."""
     address = call.text("path")
     if address.strip("/").split("/")[0] == "models":
-        from doors.mlflow import registry_files
-
         return registry_files.list_version_files(call, address)
     if not address:
         raise invalid("Name the run or model whose files to list: path=<experiment>/<run>/artifacts.")

@@ -12,12 +12,6 @@ from registry.downloads import file_response, sends_bytes
 from registry.models import Version
 
 
-@endpoint("GET")
-def listing(call: Call) -> Answer:
-    """`?path=models/<team>/<name>/<number>[/<folder>]`: what is directly in there."""
-    return list_version_files(call, call.text("path"))
-
-
 def list_version_files(call: Call, address: str) -> Mapping[str, Any]:
     """The files of a version by the address that begins with models/. Nothing there is an empty answer, as MLflow has it."""
     parts = address.strip("/").split("/")

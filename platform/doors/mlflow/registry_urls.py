@@ -40,5 +40,4 @@ urlpatterns = [
         files.download,
         name="mlflow-version-file",
     ),
-    path(_ARTIFACTS, files.listing, name="mlflow-artifacts"),
 ]

@@ -1,6 +1,6 @@
 """The addresses of tracking: experiments, runs, logged models and artifacts."""
 
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, path
 
 from doors.mlflow import artifacts, logged_models
 from doors.mlflow import tracking_experiments as experiments
@@ -46,8 +46,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_MODEL}/tags/<path:key>", logged_models.delete_tag, name="mlflow-logged-model-tag"),
     path(f"{_MODEL}/params", logged_models.log_params, name="mlflow-logged-model-params"),
     path(f"{_ROOT}/artifacts/list", artifacts.of_run, name="mlflow-run-artifacts"),
-    path(f"{_FILES}/artifacts", artifacts.listing, name="mlflow-artifacts-list"),
-    # A version's files (models/<team>/<name>/<number>/…) are the registry's.
-    re_path(rf"^{_FILES}/artifacts/(?P<address>(?!models/).*)$", artifacts.file, name="mlflow-artifact"),
-    re_path(rf"^{_FILES}/(?:mpu|presigned)/(?P<rest>.*)$", artifacts.not_here, name="mlflow-artifacts-parts"),
+    path(f"{_FILES}/artifacts", artifacts.listing, name="mlflow-artifacts"),
+    # A version's files (models/<team>/<name>/<number>/…) are the registry's, whose addresses come before these.
+    path(f"{_FILES}/artifacts/<path:address>", artifacts.file, name="mlflow-artifact"),
+    path(f"{_FILES}/mpu/<path:rest>", artifacts.not_here, name="mlflow-artifact-parts"),
+    path(f"{_FILES}/presigned/<path:rest>", artifacts.not_here, name="mlflow-artifact-presigned"),
 ]
