@@ -7,13 +7,19 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
 from accounts.access import Actor, can
+from accounts.errors import NotFound
 from accounts.roles import Permission
 from doors.mlflow.base import Call, MlflowError, invalid
 from doors.mlflow.registry_models import find
 from registry import actions
 from registry.models import Asset, Version
+from tracking import reads as tracking
+from tracking.models import LoggedModel, Run
 
 _OWN = re.compile(r"mlflow-artifacts:/+models/([^/]+)/([^/]+)/(\d{1,9})/?")
+_LOGGED = re.compile(r"models:/+(m-[0-9a-f]{32})(?:/(.*))?")
+_RUN = re.compile(r"runs:/+([0-9a-f]{32})(?:/(.*))?")
+_LEFT = re.compile(r"mlflow-artifacts:/+\d{1,19}/(models/)?([0-9a-f]{32}|m-[0-9a-f]{32})/artifacts(?:/(.*))?")
 _VERSION = re.compile(r"models:/([^/@]+)(?:/([^/@]+)|@([^/@]+))")
 
 
@@ -56,7 +62,7 @@ def resolve(call: Call, source: str) -> Source:
     if match := _OWN.fullmatch(source):
         return _copy(call, source, _numbered(call, source, match[2], match[3], team=match[1]), named)
     if scheme in ("runs", "mlflow-artifacts"):
-        raise refused(source, "There is no such run or logged model.")
+        return _left_by(call, source, named)
     return Source(source, facts=named)
 
 
@@ -74,7 +80,56 @@ def _refuse_climbing(source: str) -> None:
         raise refused(source, "Use an absolute address without '..' in it.")
 
 
+def _left_by(call: Call, source: str, named: dict[str, str]) -> Source:
+    """Files of a run or logged model, by the run's name for them or by their address."""
+    if match := _LEFT.fullmatch(source):
+        owner, folder = match[2], match[3] or ""
+        if match[1]:
+            return _of_model(call, source, owner, folder, named)
+    elif match := _RUN.fullmatch(source):
+        owner, folder = match[1], match[2] or ""
+    else:
+        raise refused(source, "There is no such run or logged model.")
+    if named.get("run_id", owner) != owner:
+        raise refused(source, "It is of another run than run_id says.")
+    try:
+        run = tracking.run_of(call.team, owner)
+    except NotFound:
+        raise refused(source, "There is no such run or logged model.") from None
+    files = _files("run", run.pk, folder)
+    if not files and (model := _model_named(run, folder)):
+        return _of_model(call, source, model.model_id, "", named)
+    return Source(source, files, {**named, "run_id": owner}, run.pk)
+
+
+def _of_model(call: Call, source: str, model_id: str, folder: str, named: dict[str, str]) -> Source:
+    """A logged model's files; its run is the version's."""
+    try:
+        model = tracking.logged_model_of(call.team, model_id)
+    except NotFound:
+        raise refused(source, "There is no such logged model.") from None
+    run = model.source_run
+    facts = {**named, "model_id": model.model_id, **({"run_id": run.uuid} if run else {})}
+    return Source(source, _files("logged_model", model.pk, folder), facts, run.pk if run else None)
+
+
+def _model_named(run: Run, name: str) -> LoggedModel | None:
+    """The model that a run logged under this name: newer clients lay it beside the run's files, not among them."""
+    rows = LoggedModel.objects.alive().filter(source_run=run, name=name.strip("/"))
+    return rows.order_by("-pk").first()
+
+
+def _files(kind: str, owner: int, folder: str) -> list[tuple[str, str]]:
+    """Paths below the folder, relative to it, and hashes."""
+    folder = folder.strip("/")
+    rows = tracking.artifact_rows(kind, owner, folder).values_list("path", "blob_id")
+    prefix = f"{folder}/" if folder else ""
+    return [(path.removeprefix(prefix) if path != folder else path.rpartition("/")[2], blob) for path, blob in rows]
+
+
 def _copied(call: Call, source: str, named: dict[str, str]) -> Source:
+    if logged := _LOGGED.fullmatch(source):
+        return _of_model(call, source, logged[1], logged[2] or "", named)
     match = _VERSION.fullmatch(source)
     if match is None:
         raise refused(source, "There is no such logged model. A version's address is models:/name/version.")
