@@ -284,7 +284,7 @@ def page(
     """One page in this order (the last column unique), and the token of the next page ('' when this is the last)."""
     order: list[Any] = []
     for place, column in enumerate(columns):
-        name = f"o{place}_"
+        name = f"sort{place}"
         rows = rows.annotate(**{name: column.expression})
         if column.nullable:
             order.append(F(name).desc(nulls_last=True) if column.descending else F(name).asc(nulls_last=True))
@@ -296,7 +296,7 @@ def page(
     if len(found) <= limit:
         return found, ""
     found = found[:limit]
-    last = [getattr(found[-1], f"o{place}_") for place in range(len(columns))]
+    last = [getattr(found[-1], f"sort{place}") for place in range(len(columns))]
     text = json.dumps([value.timestamp() if isinstance(value, datetime) else value for value in last])
     return found, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -324,7 +324,7 @@ def _after(columns: Sequence[Column], values: Sequence[Any]) -> Q:
     found = Q(pk__in=[])
     same = Q()
     for place, (column, value) in enumerate(zip(columns, values, strict=True)):
-        name = f"o{place}_"
+        name = f"sort{place}"
         if value is None:
             same &= Q(**{f"{name}__isnull": True})
             continue
@@ -335,7 +335,7 @@ def _after(columns: Sequence[Column], values: Sequence[Any]) -> Q:
         same &= Q(**{name: value})
     first = columns[0]
     if not first.nullable:  # a range of the index before anything else is looked at
-        found &= Q(**{f"o0___{'lte' if first.descending else 'gte'}": values[0]})
+        found &= Q(**{f"sort0__{'lte' if first.descending else 'gte'}": values[0]})
     return found
 
 

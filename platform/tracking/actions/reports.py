@@ -53,8 +53,8 @@ SET step = EXCLUDED.step, timestamp = EXCLUDED.timestamp, value = EXCLUDED.value
 WHERE (EXCLUDED.step, EXCLUDED.timestamp, EXCLUDED.value) > (latest.step, latest.timestamp, latest.value)
 """
 _WRITE_PAIRS = """
-UPDATE tracking_run SET parameters = %(parameters)s::jsonb || parameters, tags = tags || %(tags)s::jsonb,
-    heartbeat_at = statement_timestamp()
+UPDATE "tracking_run" SET "parameters" = %(parameters)s::jsonb || parameters, "tags" = tags || %(tags)s::jsonb,
+    "heartbeat_at" = statement_timestamp()
 WHERE id = %(run)s RETURNING parameters
 """
 
