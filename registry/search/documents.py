@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -30,22 +30,33 @@ WHERE registry_assetsearch.refreshed_at <= excluded.refreshed_at
 def refresh(asset: Asset) -> None:
     """Write what search knows of this asset anew. Called in the transaction of a change to its name, description, tags or versions."""
     tags = list(AssetTag.objects.filter(asset_id=asset.pk).values_list("key", "value")[:1_000])
-    _write(asset, _latest([asset.pk]).get(asset.pk), tags)
+    values, words = _row(asset, _latest([asset.pk]).get(asset.pk), tags)
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, (*values, None))
+    # Not in the transaction: whoever learns the same words would wait until its end.
+    transaction.on_commit(partial(learn, words), robust=True)
 
 
 def refresh_many(ids: Iterable[int]) -> int:
-    """The same for many, a hundred at a time: for what came in past the actions. How many."""
+    """The same for many, some hundreds at a time: for what came in past the actions. How many."""
     left, done = iter(ids), 0
-    while batch := list(islice(left, 100)):
-        # No lock is held: what an action writes from here on is newer, and stays.
+    while batch := list(islice(left, 500)):
+        # No asset is locked: what an action writes from here on is newer, and stays.
         started = timezone.now()
         tags: dict[int, list[tuple[str, str]]] = {}
         for asset_id, key, value in AssetTag.objects.filter(asset__in=batch).values_list("asset_id", "key", "value"):
             tags.setdefault(asset_id, []).append((key, value))
         latest = _latest(batch)
-        for asset in Asset.objects.filter(pk__in=batch):
-            _write(asset, latest.get(asset.pk), tags.get(asset.pk, []), seen_at=started)
-            done += 1
+        rows: list[tuple[Any, ...]] = []
+        words: set[str] = set()
+        for asset in Asset.objects.filter(pk__in=batch).order_by("pk"):
+            values, said = _row(asset, latest.get(asset.pk), tags.get(asset.pk, []))
+            rows.append((*values, started))
+            words |= said
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(_UPSERT, rows)
+        learn(words)
+        done += len(rows)
     return done
 
 
@@ -63,9 +74,8 @@ def _latest(ids: list[int]) -> dict[int, Version]:
     return {version.asset_id: version for version in rows.distinct("asset").only("asset_id", "facts", "card", "number")}
 
 
-def _write(
-    asset: Asset, version: Version | None, tags: list[tuple[str, str]], *, seen_at: datetime | None = None
-) -> None:
+def _row(asset: Asset, version: Version | None, tags: list[tuple[str, str]]) -> tuple[tuple[Any, ...], set[str]]:
+    """The columns but the last, and the words."""
     facts: dict[str, Any] = version.facts if version else {}
     front = facts.get("card") if isinstance(facts.get("card"), dict) else {}
     assert isinstance(front, dict)
@@ -88,13 +98,9 @@ def _write(
     }
     values = (
         asset.pk, _vector(by_weight), asset.name.lower(), licence[:100], sorted(set(languages)), library[:60],
-        architecture[:100], size_class(asset.kind, facts), sorted({*written, *carded}), seen_at,
+        architecture[:100], size_class(asset.kind, facts), sorted({*written, *carded}),
     )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_UPSERT, values)
-    words = {word for some in by_weight.values() for word in some}
-    # Not in the transaction: whoever learns the same words would wait until its end.
-    transaction.on_commit(partial(learn, words), robust=True)
+    return values, {word for some in by_weight.values() for word in some}
 
 
 def _vector(by_weight: dict[str, list[str]]) -> str:
