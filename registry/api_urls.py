@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
-from registry.api.assets import AssetDetail, Assets
+from registry.api.assets import AssetDetail, AssetFacets, Assets
 from registry.api.cards import CardDetail
 from registry.api.files import FileDetail, Files
 from registry.api.gates import AccessRequestDecision, AccessRequestDetail, AccessRequests, AssetAccess
@@ -31,6 +31,7 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
     given = {"kind": kind.value}
     found = [
         path(f"{kind.value}s", Assets.as_view(), given, name=f"api-{kind.value}s"),
+        path(f"{kind.value}s/facets", AssetFacets.as_view(), given, name=f"api-{kind.value}-facets"),
         path(asset, AssetDetail.as_view(), given, name=f"api-{kind.value}"),
         path(f"{asset}/archive", AssetArchive.as_view(), given, name=f"api-{kind.value}-archive"),
         path(f"{asset}/restore", AssetRestore.as_view(), given, name=f"api-{kind.value}-restore"),

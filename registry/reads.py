@@ -1,6 +1,5 @@
 """Finding models, datasets, versions and aliases as an actor sees them: what may not be seen is not found."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,32 +30,6 @@ def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
         )
         .prefetch_related("tags", Prefetch("aliases", queryset=Alias.objects.select_related("version")))
     )
-
-
-def search_assets(
-    rows: AssetQuerySet,
-    *,
-    search: str = "",
-    task: str = "",
-    alias: str = "",
-    team: str = "",
-    tags: Sequence[str] = (),
-    archived: bool = False,
-) -> AssetQuerySet:
-    """Narrow a list: words in name or description, the task, having an alias (a stage), the team, tags ('key' or 'key:value').
-    Archived ones are left out, or all there is."""
-    rows = rows.filter(archived_at__isnull=not archived)
-    for tag in tags:
-        rows = rows.filter(tagged(AssetTag, "asset", tag))
-    for word in search.split()[:5]:
-        rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
-    if task:
-        rows = rows.filter(task=task)
-    if alias:
-        rows = rows.filter(aliases__name=alias)
-    if team:
-        rows = rows.filter(team__name=team)
-    return rows
 
 
 def tagged(model: type[AssetTag] | type[VersionTag], owner: str, text: str) -> Exists:

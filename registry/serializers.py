@@ -225,6 +225,27 @@ class RowsOut(In):
     total = serializers.IntegerField(help_text="Rows in this version.")
 
 
+class AssetSearchPage(In):
+    results = AssetOut(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Cursor of the next page; null on the last.")
+    corrected = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Word -> the one that was taken for it, where nothing fitted what was typed.",
+    )
+
+
+class FacetValueOut(In):
+    value = serializers.CharField()
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FacetsOut(In):
+    total = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="There are more than these: the counts are of the first of them.")
+    facets = serializers.DictField(child=FacetValueOut(many=True), help_text="By facet, the most frequent first.")
+
+
 class AccessAsk(In):
     reason = serializers.CharField(max_length=2000, help_text="What you need the files for.")
 

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, cards, files, gates, lifecycle, storage, versions
+from registry.views import aliases, assets, cards, files, gates, lifecycle, lists, storage, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -12,7 +12,7 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
     version = f"{asset}/versions/<int:number>"
     given = {"kind": noun}
     found = [
-        path(f"{noun}s/", assets.asset_list, given, name=f"{noun}-list"),
+        path(f"{noun}s/", lists.asset_list, given, name=f"{noun}-list"),
         path(f"{noun}s/new", assets.asset_create, given, name=f"{noun}-create"),
         path(asset, assets.asset_detail, given, name=f"{noun}-detail"),
         path(f"{asset}/files", assets.asset_files, given, name=f"{noun}-files"),

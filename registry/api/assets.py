@@ -6,40 +6,58 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.access import get_team
-from accounts.rest import page_response
-from registry import actions, gates, reads
-from registry.api.base import PAGE, PROBLEMS, RegistryView, archived_of
+from accounts.errors import Invalid
+from accounts.rest import page_arguments
+from registry import actions, gates, reads, search
+from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.api.lifecycle import reason_of
 from registry.models import Asset
 from registry.representations import asset_json
-from registry.serializers import AssetIn, AssetOut, AssetPatch, ReasonIn, page_of
+from registry.search.sizes import TITLES
+from registry.serializers import AssetIn, AssetOut, AssetPatch, AssetSearchPage, FacetsOut, ReasonIn
+
+SEARCH = [
+    OpenApiParameter("q", str, description="Words, or the beginnings of words; 'team/name' works."),
+    OpenApiParameter("search", str, description="The same, as older clients say it."),
+    OpenApiParameter("team", str, many=True, description="Only this team's."),
+    OpenApiParameter("task", str, many=True, description="Only models for this task.", enum=Asset.Task.values),
+    OpenApiParameter("stage", str, many=True, description="Only those that have this alias, such as production."),
+    OpenApiParameter("alias", str, description="The same, as older clients say it."),
+    OpenApiParameter("licence", str, many=True, description="As the card says it, such as apache-2.0."),
+    OpenApiParameter("language", str, many=True, description="As the card says it, such as en."),
+    OpenApiParameter("library", str, many=True, description="As the card says it, such as transformers."),
+    OpenApiParameter("size", str, many=True, description="A class of parameters or rows.", enum=list(TITLES)),
+    OpenApiParameter("tag", str, many=True, description="'key' or 'key:value'."),
+    OpenApiParameter("archived", bool, description="Those that are archived, instead of those that are not."),
+    OpenApiParameter("sort", str, enum=[search.BEST, *search.SORTS], description="Best fits first where there are words."),
+]  # fmt: skip
+
+
+def read_query(request: Request) -> search.Query:
+    sort = request.query_params.get("sort", "")
+    if sort and sort != search.BEST and sort not in search.SORTS:
+        raise Invalid("sort", f"Use one of {', '.join((search.BEST, *search.SORTS))}.")
+    return search.Query.read(request._request.GET)
 
 
 class Assets(RegistryView):
     operations = {"get": "list", "post": "create"}
 
     @extend_schema(
-        summary="List, last changed first",
-        parameters=[
-            OpenApiParameter("search", str, description="Words in name or description."),
-            OpenApiParameter("team", str, description="Only this team's."),
-            OpenApiParameter("task", str, description="Only models for this task.", enum=Asset.Task.values),
-            OpenApiParameter("alias", str, description="Only those that have this alias, such as production."),
-            OpenApiParameter("tag", str, many=True, description="Only those with this tag: `key` or `key:value`."),
-            OpenApiParameter("archived", bool, description="`true`: the archived ones instead."),
-            *PAGE,
-        ],
-        responses={200: page_of(AssetOut), 401: PROBLEMS[401]},
+        summary="Search and list",
+        description="With words the best fits first: the exact name, names that begin so, words of names, tags, descriptions and "
+        "cards. `corrected` says what was taken for mistyped. A facet may stand several times: any of its values (of `tag`, all).",
+        parameters=[*SEARCH, *PAGE],
+        responses={200: AssetSearchPage, 400: PROBLEMS[400], 401: PROBLEMS[401]},
     )
     def get(self, request: Request, kind: str) -> Response:
-        asked = {name: request.query_params.get(name, "") for name in ("search", "team", "task", "alias")}
-        rows = reads.search_assets(
-            reads.visible_assets(self.by, kind),
-            **asked,
-            tags=request.query_params.getlist("tag"),
-            archived=archived_of(request),
+        query = read_query(request)
+        cursor, limit = page_arguments(request)
+        rows = reads.visible_assets(self.by, kind)
+        found = search.find(self.by, kind, query, rows=rows, cursor=cursor, limit=limit)
+        return Response(
+            {"results": [asset_json(row) for row in found.rows], "next": found.next, "corrected": found.corrected}
         )
-        return page_response(request, rows, order=["-updated_at", "-id"], show=asset_json)
 
     @extend_schema(summary="Create", request=AssetIn, responses={201: AssetOut, **PROBLEMS})
     def post(self, request: Request, kind: str) -> Response:
@@ -56,6 +74,24 @@ class Assets(RegistryView):
             by=self.by,
         )
         return Response(asset_json(asset), status=201, headers={"Location": f"/api/v1{asset.get_absolute_url()}"})
+
+
+class AssetFacets(RegistryView):
+    operations = {"get": "facets"}
+
+    @extend_schema(
+        summary="How many there are of each licence, language, size …",
+        description=f"Among what is found. `more`: there are more than {search.BOUND}, and the counts are of the first of them.",
+        parameters=SEARCH,
+        responses={200: FacetsOut, 400: PROBLEMS[400], 401: PROBLEMS[401]},
+    )
+    def get(self, request: Request, kind: str) -> Response:
+        counted = search.count(reads.visible_assets(self.by, kind), read_query(request))
+        facets = {
+            name: [{"value": one.value, "title": one.title, "count": one.count} for one in values]
+            for name, values in counted.values.items()
+        }
+        return Response({"total": counted.total, "more": counted.more, "facets": facets})
 
 
 class AssetDetail(RegistryView):

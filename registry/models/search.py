@@ -20,7 +20,7 @@ class AssetSearch(models.Model):
     library = models.CharField(max_length=60, blank=True)
     architecture = models.CharField(max_length=100, blank=True)
     size = models.CharField(max_length=16, blank=True)  # a class of registry.search.sizes
-    tags = ArrayField(models.CharField(max_length=300), default=list)  # 'key' and 'key=value'
+    tags = ArrayField(models.CharField(max_length=300), default=list)  # 'key' and 'key:value'
     refreshed_at = models.DateTimeField()
 
     class Meta:

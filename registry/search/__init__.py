@@ -2,10 +2,11 @@
 
 from registry.search.documents import refresh, refresh_many, stale
 from registry.search.facets import BOUND, Facets, count
-from registry.search.queries import FACETS, SORTS, Found, Query, find
+from registry.search.queries import BEST, FACETS, SORTS, Found, Query, find, narrow
 from registry.search.words import learn
 
 __all__ = [
+    "BEST",
     "BOUND",
     "FACETS",
     "SORTS",
@@ -15,6 +16,7 @@ __all__ = [
     "count",
     "find",
     "learn",
+    "narrow",
     "refresh",
     "refresh_many",
     "stale",

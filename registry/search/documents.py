@@ -83,7 +83,7 @@ def _row(asset: Asset, version: Version | None, tags: list[tuple[str, str]]) -> 
     languages = [language.lower()[:35] for language in _names(front, "language", "languages")]
     library = (_first(_names(front, "library_name")) or str(facts.get("library") or "")).lower()
     architecture = str(facts.get("architecture") or "")
-    written = [f"{key}={value}"[:300] if value else key for key, value in tags]
+    written = [tag[:300] for key, value in tags for tag in ((key, f"{key}:{value}") if value else (key,))]
     carded = [tag[:300] for tag in _names(front, "tags")]
     said = [
         asset.task, architecture, library, licence, *languages, *carded, *_names(front, "base_model", "datasets"),

@@ -49,7 +49,10 @@ def count(rows: AssetQuerySet, query: Query) -> Facets:
             if value:
                 counters[name][value] += 1
         counters["language"].update(languages or ())
-        counters["tag"].update(tags or ())
+        tags = tags or ()
+        # Of a tag with a value the key alone would say the same twice.
+        keyed = {tag.partition(":")[0] for tag in tags if ":" in tag}
+        counters["tag"].update(tag for tag in tags if tag not in keyed)
     stages = Alias.objects.filter(asset__in=[row[0] for row in table], name__in=[stage.value for stage in Stage])
     counters["stage"].update(stages.values_list("name", flat=True))
     names = dict(Team.objects.filter(pk__in=teams).values_list("pk", "name"))

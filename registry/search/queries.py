@@ -11,14 +11,17 @@ from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import Lookup, Q
+from django.http import QueryDict
 
 from accounts.access import Actor
+from accounts.errors import Invalid
 from accounts.rest import keyset_page, not_a_cursor
 from registry.models import Asset
 from registry.models.assets import AssetQuerySet
 from registry.search.words import MOST_WORDS, meant_by, words_of
 
 MAX_TEXT = 200
+_MOST = 20  # values of one facet
 # What a list is ordered by; 'best' only makes sense with words.
 SORTS = {"updated": ("-updated_at", "-id"), "created": ("-id",), "name": ("name", "id")}
 BEST, UPDATED = "best", "updated"
@@ -54,6 +57,20 @@ class Query:
     tag: tuple[str, ...] = ()  # each of them
     archived: bool = False
     sort: str = ""
+
+    @classmethod
+    def read(cls, given: QueryDict) -> "Query":
+        """Of an address: `q` (or `search`) is the text, a facet may stand several times, `alias` is an old name of `stage`."""
+        facets = {name: tuple(value for value in given.getlist(name)[:_MOST] if value)[:_MOST] for name in FACETS}
+        facets["stage"] = facets["stage"] or tuple(value for value in given.getlist("alias")[:_MOST] if value)
+        if "\0" in "".join(text for values in facets.values() for text in values):
+            raise Invalid("q", "A filter has a NUL character in it.")
+        return cls(
+            text=(given.get("q") or given.get("search") or "").strip()[:MAX_TEXT],
+            archived=given.get("archived", "") in ("1", "true", "yes"),
+            sort=given.get("sort", ""),
+            **facets,
+        )
 
     @property
     def order(self) -> str:
@@ -113,7 +130,7 @@ def narrow(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
     if query.language:
         rows = rows.filter(search__languages__overlap=list(query.language))
     if query.tag:
-        rows = rows.filter(search__tags__contains=list(query.tag))
+        rows = rows.filter(search__tags__contains=[tag[:300] for tag in query.tag])
     for stage in query.stage:
         rows = rows.filter(aliases__name=stage)
     return rows

@@ -31,57 +31,6 @@ _HISTORY = ("asset.", "version.", "alias.", "evidence.", "request.", "evaluation
 
 
 @login_required
-@require_safe
-def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
-    """The current team's models or datasets, last changed first."""
-    by, team = actor_of(request), current_team(request)
-    chosen = {
-        "search": request.GET.get("q", "").strip(),
-        "task": request.GET.get("task", ""),
-        "alias": request.GET.get("alias", ""),
-    }
-    archived, tag = "archived" in request.GET, request.GET.get("tag", "")
-    rows = reads.visible_assets(by, kind)
-    if team is not None:
-        rows = rows.filter(team=team)
-    rows = reads.search_assets(rows, **chosen, tags=[tag] if tag else [], archived=archived)
-    found, following = keyset_page(rows, order=["-updated_at", "-id"], cursor=request.GET.get("cursor", ""))
-    for asset in found:
-        asset.production = next((a for a in asset.aliases.all() if a.name == Stage.PRODUCTION), None)  # type: ignore[attr-defined]
-        asset.others = [a for a in asset.aliases.all() if a.name != Stage.PRODUCTION]  # type: ignore[attr-defined]
-    context = {
-        "kind": kind,
-        "section": f"{kind}s",
-        "assets": found,
-        "next": following,
-        "filters": _filters(kind, chosen),
-        "filtered": any(chosen.values()),
-        "team_now": team,
-        "may_create": bool(team and can(by, Permission.ASSET_CREATE, team)),
-    }
-    return render(request, "registry/list.html", context)
-
-
-def _filters(kind: str, chosen: dict[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {"name": "q", "kind": "search", "label": f"Search {kind}s", "value": chosen["search"]},
-        {
-            "name": "alias",
-            "kind": "choice",
-            "label": "In stage",
-            "value": chosen["alias"],
-            "choices": [(stage.value, stage.value.capitalize()) for stage in Stage],
-        },
-    ]
-    if kind == Asset.Kind.MODEL:
-        task = {"name": "task", "kind": "choice", "label": "Task", "value": chosen["task"]}
-        found.append(
-            {**task, "choices": [(value, value.replace("-", " ").capitalize()) for value in Asset.Task.values]}
-        )
-    return found
-
-
-@login_required
 def asset_create(request: HttpRequest, kind: str) -> HttpResponse:
     by, team = actor_of(request), current_team(request)
     if team is None:

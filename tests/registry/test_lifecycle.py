@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from governance.ledger.models import AuditEvent
 from home import approvals
-from registry import actions, reads, storage
+from registry import actions, reads, search, storage
 from registry.actions.lifecycle import InUse
 from registry.models import Asset, Blob, File, Link, Version
 from registry.tasks import purge_deleted
@@ -25,7 +25,7 @@ def told(action):
 
 
 def listed(by):
-    return [asset.name for asset in reads.search_assets(reads.visible_assets(by, "model"))]
+    return [asset.name for asset in search.narrow(reads.visible_assets(by, "model"), search.Query())]
 
 
 def age(thing, days):

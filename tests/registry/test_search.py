@@ -170,7 +170,7 @@ def test_changes_reach_the_search_in_their_own_transaction(make_asset, find, cas
     actions.rename_asset(asset=asset, name="charter", by=by)
     assert (find("charter"), find("date-a")) == (["charter"], [])
     actions.set_tag(asset=asset, key="owner", value="quokka team", by=by)
-    assert (find("quokka"), find(tag="owner=quokka team")) == (["charter"], ["charter"])
+    assert (find("quokka"), find(tag="owner:quokka team")) == (["charter"], ["charter"])
     actions.delete_tag(asset=asset, key="owner", by=by)
     assert find("quokka") == []
     actions.update_asset(asset=asset, description="Reads wallabies", by=by)

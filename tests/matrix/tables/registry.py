@@ -18,6 +18,7 @@ def _registry(kind: str) -> Table:
             "GET": account(),
             "POST": may(P.ASSET_CREATE, {"team": "{team}", "name": "fresh", **task}, see=TEAM),
         },
+        f"api-{kind}-facets": {"GET": account()},
         f"api-{kind}": {
             "GET": sees(ASSET),
             "PATCH": may(edit, {"description": "new"}),
