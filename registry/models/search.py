@@ -9,11 +9,14 @@ from registry.models.assets import Asset
 
 
 class AssetSearch(models.Model):
-    """An asset as search sees it (registry.search.refresh writes it): its words, weighted A (name) to D (card), and the facets of
-    its latest registered version. What moves with every change stands in the asset's own row, which search joins."""
+    """An asset as search sees it (registry.search.refresh writes it): its words, and the facets of its latest registered version.
+    Words of the name, and of name, tags and the like, stand once more by themselves: each rank of the hits then has an index that
+    answers it alone (weights inside of one vector would have each row looked at again). What moves with every change stands in the asset's own row, which search joins."""
 
     asset = models.OneToOneField(Asset, primary_key=True, on_delete=models.CASCADE, related_name="search")
     words = SearchVectorField()
+    name_words = SearchVectorField()
+    label_words = SearchVectorField()
     name = models.CharField(max_length=96)  # in lower case
     licence = models.CharField(max_length=100, blank=True)
     languages = ArrayField(models.CharField(max_length=35), default=list)
@@ -26,6 +29,8 @@ class AssetSearch(models.Model):
     class Meta:
         indexes = [
             GinIndex(fields=["words"], name="search_by_word", fastupdate=False),
+            GinIndex(fields=["name_words"], name="search_by_name_word", fastupdate=False),
+            GinIndex(fields=["label_words"], name="search_by_label_word", fastupdate=False),
             GinIndex(fields=["languages"], name="search_by_language"),
             GinIndex(fields=["tags"], name="search_by_tag"),
             models.Index(fields=["name"], name="search_by_name", opclasses=["varchar_pattern_ops"]),

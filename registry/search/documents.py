@@ -18,9 +18,10 @@ from registry.search.words import learn, words_of, words_of_name
 _CARD_CHARACTERS, _CARD_WORDS, _MOST = 40_000, 800, 50
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _UPSERT = """
-INSERT INTO registry_assetsearch (asset_id, words, name, licence, languages, library, architecture, size, tags, refreshed_at)
-VALUES (%s, %s::tsvector, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))
-ON CONFLICT (asset_id) DO UPDATE SET words = excluded.words, name = excluded.name, licence = excluded.licence,
+INSERT INTO registry_assetsearch (asset_id, words, name_words, label_words, name, licence, languages, library, architecture, size, tags, refreshed_at)
+VALUES (%s, %s::tsvector, %s::tsvector, %s::tsvector, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))
+ON CONFLICT (asset_id) DO UPDATE SET words = excluded.words, name_words = excluded.name_words,
+    label_words = excluded.label_words, name = excluded.name, licence = excluded.licence,
     languages = excluded.languages, library = excluded.library, architecture = excluded.architecture, size = excluded.size,
     tags = excluded.tags, refreshed_at = excluded.refreshed_at
 WHERE registry_assetsearch.refreshed_at <= excluded.refreshed_at
@@ -90,26 +91,19 @@ def _row(asset: Asset, version: Version | None, tags: list[tuple[str, str]]) -> 
         *(f"{key} {value[:100]}" for key, value in tags),
     ]  # fmt: skip
     body = _FRONT_MATTER.sub("", version.card[:_CARD_CHARACTERS]) if version else ""
-    by_weight = {
-        "A": words_of_name(asset.name),
-        "B": [word for text in said for word in (*words_of(text), *words_of_name(text))],
-        "C": list(words_of(asset.description)),
-        "D": list(islice(dict.fromkeys(words_of(body)), _CARD_WORDS)),
-    }
+    name = set(words_of_name(asset.name))
+    labels = name | {word for text in said for word in (*words_of(text), *words_of_name(text))}
+    words = labels | set(words_of(asset.description)) | set(islice(dict.fromkeys(words_of(body)), _CARD_WORDS))
     values = (
-        asset.pk, _vector(by_weight), asset.name.lower(), licence[:100], sorted(set(languages)), library[:60],
-        architecture[:100], size_class(asset.kind, facts), sorted({*written, *carded}),
+        asset.pk, _vector(words), _vector(name), _vector(labels), asset.name.lower(), licence[:100], sorted(set(languages)),
+        library[:60], architecture[:100], size_class(asset.kind, facts), sorted({*written, *carded}),
     )  # fmt: skip
-    return values, {word for some in by_weight.values() for word in some}
+    return values, words
 
 
-def _vector(by_weight: dict[str, list[str]]) -> str:
-    """A tsvector as text. Words are letters and digits, so that nothing needs quoting; each stands once, at its best weight."""
-    best: dict[str, str] = {}
-    for weight, words in by_weight.items():
-        for word in words:
-            best.setdefault(word, weight)
-    return " ".join(f"'{word}':1{weight}" for word, weight in best.items())
+def _vector(words: set[str]) -> str:
+    """A tsvector as text. Words are letters and digits, so that nothing needs quoting."""
+    return " ".join(f"'{word}'" for word in words)
 
 
 def _names(front: dict[str, Any], *keys: str) -> list[str]:

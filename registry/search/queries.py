@@ -5,17 +5,18 @@ that changed last. Each such rank is a query of its own, by its own index, and t
 Only where nothing fits are the words taken for mistyped.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
-from django.db.models import Lookup, Q
+from django.db.models import Lookup, Q, Value
 from django.http import QueryDict
 
 from accounts.access import Actor
 from accounts.errors import Invalid
-from accounts.rest import keyset_page, not_a_cursor
+from accounts.rest import Cursor, keyset_page, not_a_cursor
 from registry.models import Asset
 from registry.models.assets import AssetQuerySet
 from registry.search.words import MOST_WORDS, meant_by, words_of
@@ -149,41 +150,41 @@ def _page(
     anywhere = Q(search__words__matches=_tsquery(words, corrected))
     if query.order != BEST:
         return Found(*keyset_page(rows.filter(anywhere), order=SORTS[query.order], cursor=cursor, limit=limit))
-    ranks = _ranks(rows, query.text, words, corrected)
-    rank, inner = _place(cursor, len(ranks))
-    found: list[Asset] = []
-    while rank < len(ranks):
-        more, following = keyset_page(ranks[rank](), order=SORTS[UPDATED], cursor=inner, limit=limit - len(found))
-        found += more
-        if following:
-            return Found(found, f"{rank}.{following}")
-        rank, inner = rank + 1, ""
-        if len(found) == limit and rank < len(ranks):
-            # Full, and the next rank has not been asked: a page more is offered only where it has something.
-            left = any(ask()[:1] for ask in ranks[rank:])
-            return Found(found, f"{rank}." if left else None)
-    return Found(found, None)
+    place = _place(cursor)
+    # Rank by rank in one statement: PostgreSQL begins none before the page has room for it.
+    bare = rows.prefetch_related(None).select_related(None)
+    parts = []
+    for number, ranked in enumerate(_ranks(bare, query.text, words, corrected)):
+        if place and number < place[0]:
+            continue
+        if place and number == place[0]:
+            ranked = ranked.extra(where=["(registry_asset.updated_at, registry_asset.id) < (%s, %s)"], params=place[1:])
+        part = ranked.annotate(rank=Value(number)).order_by("-updated_at", "-id")
+        parts.append(part.values_list("id", "rank", "updated_at")[: limit + 1])
+    hits = list(parts[0].union(*parts[1:], all=True)[: limit + 1]) if parts else []
+    more, hits = len(hits) > limit, hits[:limit]
+    by_id = {asset.pk: asset for asset in rows.filter(pk__in=[hit[0] for hit in hits])} if hits else {}
+    following = Cursor.write([hits[-1][1], hits[-1][2], hits[-1][0]]) if more else None
+    return Found([by_id[hit[0]] for hit in hits if hit[0] in by_id], following)
 
 
-def _ranks(
-    rows: AssetQuerySet, text: str, words: list[str], corrected: dict[str, str]
-) -> list[Callable[[], AssetQuerySet]]:
+def _ranks(rows: AssetQuerySet, text: str, words: list[str], corrected: dict[str, str]) -> Iterator[AssetQuerySet]:
+    """The hits from the best to the least, each in one of them."""
     team, name = _address(text)
     within = Q(team__name=team) if team else Q()
     exact, begins = within & Q(search__name=name), within & Q(search__name__startswith=name)
-    in_name, in_tags, anywhere = (
-        Q(search__words__matches=_tsquery(words, corrected, weights=weights)) for weights in ("A", "AB", "")
-    )
-    if corrected:
-        return [lambda: rows.filter(in_tags), lambda: rows.filter(anywhere).exclude(in_tags)]
-    ranks = [lambda: rows.filter(exact), lambda: rows.filter(begins).exclude(exact)]
-    if sum(map(len, words)) > 1:  # one letter stands in nearly everything
-        ranks += [
-            lambda: rows.filter(in_name).exclude(begins),
-            lambda: rows.filter(in_tags).exclude(in_name).exclude(begins),
-            lambda: rows.filter(anywhere).exclude(in_tags).exclude(begins),
-        ]
-    return ranks
+    asked = _tsquery(words, corrected)
+    in_name, in_labels = Q(search__name_words__matches=asked), Q(search__label_words__matches=asked)
+    anywhere = Q(search__words__matches=asked)
+    if not corrected:
+        yield rows.filter(exact)
+        yield rows.filter(begins).exclude(exact)
+        if sum(map(len, words)) == 1:
+            return  # one letter stands in nearly everything
+        rows = rows.exclude(begins)
+    yield rows.filter(in_name)
+    yield rows.filter(in_labels).exclude(in_name)
+    yield rows.filter(anywhere).exclude(in_labels)
 
 
 def _words(text: str) -> list[str]:
@@ -196,16 +197,12 @@ def _address(text: str) -> tuple[str, str]:
     return (team, name) if slash else ("", team)
 
 
-def _tsquery(words: list[str], corrected: dict[str, str], *, weights: str = "") -> str:
+def _tsquery(words: list[str], corrected: dict[str, str]) -> str:
     """All words, each as a beginning; of a mistyped one the words that may have been meant, as they are."""
     parts = []
     for word in words:
-        if meant := corrected.get(word):
-            parts.append(
-                "(" + " | ".join(f"'{one}'" + (f":{weights}" if weights else "") for one in meant.split()) + ")"
-            )
-        else:
-            parts.append(f"'{word}':*{weights}")
+        meant = corrected.get(word)
+        parts.append("(" + " | ".join(f"'{one}'" for one in meant.split()) + ")" if meant else f"'{word}':*")
     return " & ".join(parts)
 
 
@@ -214,11 +211,15 @@ def _guess(words: list[str]) -> dict[str, str]:
     return {word: " ".join(meant) for word in words if (meant := meant_by(word))}
 
 
-def _place(cursor: str, ranks: int) -> tuple[int, str]:
-    """Where a page of ranked hits begins: in which rank, and where in it."""
+def _place(cursor: str) -> tuple[int, datetime, int] | None:
+    """Where a page of ranked hits begins: after this rank, moment and id."""
     if not cursor:
-        return 0, ""
-    rank, dot, inner = cursor.partition(".")
-    if not dot or not rank.isdecimal() or len(rank) > 1 or int(rank) >= ranks:
-        raise not_a_cursor()
-    return int(rank), inner
+        return None
+    rank, moment, number = Cursor.read(cursor, 3)
+    try:
+        when = datetime.fromisoformat(moment)
+        if isinstance(rank, int) and isinstance(number, int) and 0 <= number < 2**63 and when.tzinfo:
+            return rank, when, number
+    except (TypeError, ValueError):
+        pass
+    raise not_a_cursor()

@@ -11,6 +11,7 @@ MOST_WORDS = 8  # of a query
 LONGEST = 40
 # Shorter words have too many neighbours to guess among; in longer ones two letters may be wrong.
 GUESSED_FROM, TWICE_FROM = 4, 8
+_MOST_NEAR = 500
 _WORD = re.compile(r"[^\W_]+")
 # Llama3Chat: where small letters are followed by a capital, and letters by digits or the other way round.
 _SEAM = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
@@ -48,13 +49,19 @@ def learn(words: Iterable[str]) -> None:
 
 
 def meant_by(word: str, *, most: int = 5) -> list[str]:
-    """Known words that differ by a slip or two, the nearest first. One query, by index."""
+    """Known words that differ by a slip, or (long ones, where no word is that near) by two; the nearest first. By index."""
     if len(word) < GUESSED_FROM or not word.isalpha():
         return []
-    depth = 2 if len(word) >= TWICE_FROM else 1
-    rows = SearchWord.objects.filter(near__overlap=sorted(_shorter(word[:LONGEST], depth)))
-    slips = [(distance(word, known), known) for known in rows.values_list("word", flat=True)[:2_000] if known != word]
-    return [known for number, known in sorted(slips) if number <= depth][:most]
+    for depth in (1, 2) if len(word) >= TWICE_FROM else (1,):
+        rows = SearchWord.objects.filter(near__overlap=sorted(_shorter(word[:LONGEST], depth)))
+        slips = [
+            (distance(word, known), known)
+            for known in rows.values_list("word", flat=True)[:_MOST_NEAR]
+            if known != word and abs(len(known) - len(word)) <= depth
+        ]
+        if meant := [known for number, known in sorted(slips) if number <= depth]:
+            return meant[:most]
+    return []
 
 
 def distance(a: str, b: str) -> int:

@@ -220,7 +220,7 @@ def test_pages_go_through_every_rank_once(make_asset, cast, actor):
     assert (seen[0], seen[-1]) == ("date", "far")
 
 
-@pytest.mark.parametrize("cursor", ["x", "9.", "0.zzz", "~", "1", "²."])
+@pytest.mark.parametrize("cursor", ["x", "9.", "WzBd", "~", "1", "²."])
 def test_a_made_up_cursor_is_refused(make_asset, cast, actor, cursor):
     from accounts.errors import Invalid
 
