@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 from django.urls import resolve
 
+import doors.mlflow.hot
 import registry.hot
 from accounts import refusals
 from accounts.errors import Problem
@@ -74,6 +75,8 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
+            if (quick := doors.mlflow.hot.answer(request)) is not None:
+                return quick
             view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
             response: HttpResponseBase = view(request, **parts)
             return response

@@ -5,6 +5,8 @@ The same generator measures both sides of a comparison, so a ratio holds with ei
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import selectors
 import shutil
@@ -12,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,10 +25,10 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "tests/benchmarks/load.py"
 
 
-def rate(url: str, *, connections: int, seconds: float, headers: dict[str, str]) -> float:
-    """Answers per second; raises if any answer is not a 200."""
+def rate(url: str, *, connections: int, seconds: float, headers: dict[str, str], bodies: Sequence[str] = ()) -> float:
+    """Answers per second; raises if any answer is not a 200. `bodies`: they are POSTed, each connection sends one of them over and over."""
     given = [f"{name}: {value}" for name, value in headers.items()]
-    if shutil.which("wrk"):
+    if shutil.which("wrk") and not bodies:
         threads = str(min(2, connections))
         command = ["wrk", "--timeout", "20s", "-t", threads, "-c", str(connections), "-d", f"{seconds:.0f}s"]
         command += [part for header in given for part in ("-H", header)]
@@ -36,7 +39,11 @@ def rate(url: str, *, connections: int, seconds: float, headers: dict[str, str])
         return float(found.group(1))
     # A process of its own: the tests' interpreter must not slow it down.
     command = [sys.executable, str(Path(__file__)), url, str(connections), str(seconds), *given]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    env = {**os.environ, "LOAD_BODIES": json.dumps(list(bodies))}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise RuntimeError(f"{url}:\n{done.stderr}")
+    return float(done.stdout)
 
 
 class _Connection:
@@ -70,11 +77,19 @@ class _Connection:
 
 def run(url: str, connections: int, seconds: float, headers: list[str]) -> float:
     parts = urlsplit(url)
-    lines = [f"GET {parts.path}{'?' + parts.query if parts.query else ''} HTTP/1.1", f"Host: {parts.netloc}", *headers]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    bodies: list[str] = json.loads(os.environ.get("LOAD_BODIES", "[]"))
+    target = f"{parts.path}{'?' + parts.query if parts.query else ''}"
+
+    def request(number: int) -> bytes:
+        lines = [f"{'POST' if bodies else 'GET'} {target} HTTP/1.1", f"Host: {parts.netloc}", *headers]
+        body = bodies[number % len(bodies)].encode() if bodies else b""
+        if bodies:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
     waiting = selectors.DefaultSelector()
-    for _ in range(connections):
-        made = _Connection((parts.hostname or "", parts.port or 80), request)
+    for number in range(connections):
+        made = _Connection((parts.hostname or "", parts.port or 80), request(number))
         waiting.register(made.socket, selectors.EVENT_READ, made)
     answers, start = 0, time.perf_counter()
     while (now := time.perf_counter()) < start + seconds:

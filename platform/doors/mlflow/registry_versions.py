@@ -155,9 +155,8 @@ def search_versions(call: Call) -> Answer:
     scope(call, where)
     where.add("v.deleted_at IS NULL")
     search.narrow(where, search.parse(text, search.VERSIONS), search.VERSIONS)
-    default = [("a.name", True), ("v.number", False)]
-    by = search.order(orders or ["last_updated_timestamp DESC"], search.VERSIONS, default)
-    of = f"versions {text} {orders}"
+    by = search.version_order(orders)
+    of = search.versions_asked(text, orders)
     if token := call.text("page_token"):
         by.after(where, search.read_token(token, len(by.columns), of))
     rows = fetch(

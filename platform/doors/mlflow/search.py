@@ -315,6 +315,16 @@ def order(texts: Sequence[str], grammar: Grammar, default: Sequence[tuple[str, b
     return Order((*found, *((column, way) for column, way in default if column not in given)))
 
 
+def version_order(texts: Sequence[str]) -> Order:
+    """Of model versions: the last changed first unless something else is asked for."""
+    return order(texts or ["last_updated_timestamp DESC"], VERSIONS, [("a.name", True), ("v.number", False)])
+
+
+def versions_asked(text: str, orders: Sequence[str]) -> str:
+    """What a page token of this search of versions is good for."""
+    return f"versions {text} {list(orders)}"
+
+
 def limit(asked: int, most: int) -> int:
     """max_results, checked."""
     if asked < 1:

@@ -1,0 +1,167 @@
+"""The quick door: a version by alias or number, and searches of versions, answered by one SQL statement (key, permission and
+rows together) before any other layer.
+
+It answers only when everything is in order and there is something to show. Whatever else there is to say is left to the ordinary
+views, so that errors are worded in one place.
+"""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import psycopg
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+from accounts import keys
+from accounts.grant_sql import GRANTS, covers, gives
+from accounts.middleware import address_of
+from accounts.networks import allows
+from accounts.roles import SCOPE_PERMISSIONS, Permission
+from doors.mlflow import search
+from doors.mlflow.base import MlflowError, send
+from doors.mlflow.entities import VERSION, version_json
+
+API = "/api/2.0/mlflow/"
+_SCOPES = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
+# As in registry.hot: a key whose last use or first address is still to be written goes the ordinary way.
+_KEY = """
+SELECT k.secret_sha256, k.networks, t.name, {columns}
+FROM accounts_apikey k
+JOIN accounts_user u ON u.id = k.user_id AND u.is_active
+JOIN accounts_team t ON t.id = k.team_id
+{joins}
+WHERE k.key_id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND (cardinality(k.scopes) = 0 OR k.scopes && %(scopes)s::varchar[])
+  AND k.last_used_at > now() - interval '1 minute'
+  AND (%(address)s = '' OR EXISTS (
+      SELECT 1 FROM accounts_keyaddress n WHERE n.key_id = k.id AND n.address = %(address)s AND NOT n.refused))
+  AND (u.is_superuser OR EXISTS (SELECT 1 FROM {grants} WHERE g.user_id = u.id AND g.team_id = t.id AND {gives} AND {covers}))
+  {more}
+"""
+_ASSET = "JOIN registry_asset a ON a.team_id = t.id AND a.kind = 'model' AND a.deleted_at IS NULL"
+_WHOLE_TEAM = (
+    "g.prefix = '' AND g.content_type_id = "
+    "(SELECT id FROM django_content_type WHERE app_label = 'accounts' AND model = 'team')"
+)
+_ONE = {
+    "columns": VERSION,
+    "grants": GRANTS,
+    "gives": gives(Permission.ASSET_VIEW),
+    "covers": covers(app="registry", model="asset", kind="a.kind", row="a"),
+    "more": "",
+}
+_NAMED = f"{_ASSET} AND a.name = %(name)s\nJOIN registry_version v ON v.deleted_at IS NULL AND "
+_BY_NUMBER = _KEY.format(**_ONE, joins=f"{_NAMED} v.asset_id = a.id AND v.number = %(number)s")
+_BY_ALIAS = _KEY.format(
+    **_ONE,
+    joins=_NAMED.replace("JOIN registry_version", "JOIN registry_alias al ON al.asset_id = a.id AND al.name = %(alias)s\n"
+                         "JOIN registry_version") + " v.id = al.version_id",
+)  # fmt: skip
+# A search shows all of a team's models to whoever holds the permission on the team; others go the ordinary way.
+_SEARCH = {
+    **_ONE,
+    "covers": _WHOLE_TEAM,
+    "joins": f"{_ASSET}\nJOIN registry_version v ON v.asset_id = a.id AND v.deleted_at IS NULL",
+}
+
+
+def answer(request: HttpRequest) -> HttpResponse | None:
+    """The answer to the reads named above with a key of one team that may; None for everything else."""
+    if request.method != "GET":
+        return None
+    question = _QUESTIONS.get(request.path_info)
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if question is None or not header or "HTTP_X_MLFLOW_WORKSPACE" in request.META:
+        return None
+    key = keys.split_key(keys.from_header(header) or "")
+    if key is None:
+        return None
+    given = parse_qs(request.META.get("QUERY_STRING", ""), max_num_fields=100)
+    address = address_of(request)
+    try:
+        statement, values, most, token_of = question(given)
+    except (_NotHot, MlflowError, ValueError):
+        return None
+    rows = _fetch(statement, {**values, "key_id": key[0], "scopes": _SCOPES, "address": address})
+    if (
+        not rows
+        or not hmac.compare_digest(bytes(rows[0][0]), keys.hash_secret(key[1]))
+        or not allows(rows[0][1], address)
+    ):
+        return None
+    team = rows[0][2]
+    if most == 0:
+        return send({"model_version": version_json(rows[0][3:], team)})
+    body: dict[str, Any] = {"model_versions": [version_json(row[3:], team) for row in rows[:most]]}
+    if len(rows) > most:
+        width = len(rows[0]) - 3 - _WIDTH
+        body["next_page_token"] = search.write_token(rows[most - 1][-width:], token_of)
+    return send(body)
+
+
+_WIDTH = 13  # columns of VERSION
+
+
+class _NotHot(Exception):
+    """Something that the ordinary view sees to."""
+
+
+Question = tuple[
+    str, dict[str, Any], int, str
+]  # statement, values, most rows (0: one version), what a page token is of
+
+
+def _one(given: Mapping[str, list[str]], name: str) -> str:
+    values = given.get(name)
+    if not values or "\0" in values[-1]:
+        raise _NotHot
+    return values[-1]
+
+
+def _by_number(given: Mapping[str, list[str]]) -> Question:
+    number = _one(given, "version")
+    if not number.isdecimal() or len(number) > 9:
+        raise _NotHot
+    return _BY_NUMBER, {"name": _one(given, "name"), "number": int(number)}, 0, ""
+
+
+def _by_alias(given: Mapping[str, list[str]]) -> Question:
+    return _BY_ALIAS, {"name": _one(given, "name"), "alias": _one(given, "alias").lower()}, 0, ""
+
+
+def _search(given: Mapping[str, list[str]]) -> Question:
+    text, orders = given.get("filter", [""])[-1], given.get("order_by", [])
+    if "\0" in text or "\0" in "".join(orders):
+        raise _NotHot
+    most = search.limit(int(given.get("max_results", ["10000"])[-1]), 200_000)
+    where = search.Where()
+    search.narrow(where, search.parse(text, search.VERSIONS), search.VERSIONS)
+    by = search.version_order(orders)
+    of = search.versions_asked(text, orders)
+    if token := given.get("page_token", [""])[-1]:
+        by.after(where, search.read_token(token, len(by.columns), of))
+    # t is the key's team: what the ordinary search is told by name.
+    more = "".join(f"AND {condition}\n" for condition in where.conditions).replace("%(team)s", "t.name")
+    more += f"ORDER BY {by.sql} LIMIT {most + 1}"
+    return _KEY.format(**{**_SEARCH, "columns": f"{VERSION}, {by.keys}", "more": more}), where.values, most, of
+
+
+_QUESTIONS = {
+    f"{API}registered-models/alias": _by_alias,
+    f"{API}model-versions/get": _by_number,
+    f"{API}model-versions/search": _search,
+}
+
+
+def _fetch(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    connection.ensure_connection()
+    raw: psycopg.Connection[Any] = connection.connection
+    # Django turns prepared statements off. Planning these joins costs more than running them.
+    before, raw.prepare_threshold = raw.prepare_threshold, 0
+    try:
+        with psycopg.Cursor(raw) as cursor:
+            return cursor.execute(statement, values, prepare=True).fetchall()
+    finally:
+        raw.prepare_threshold = before

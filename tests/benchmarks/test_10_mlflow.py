@@ -1,0 +1,226 @@
+"""The MLflow door beside `mlflow server` 3.18, on the same PostgreSQL in one run: create a version, get one by alias, search
+versions by tag, at 1,000 and 50,000 versions. The server runs as it runs best: two workers, uvloop."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import psycopg
+import pytest
+
+from tests.benchmarks.conftest import Report
+from tests.benchmarks.load import generator, rate
+from tests.clients.driver import ENVIRONMENT
+from tests.conftest import SUPERUSER_URL, make_cast, truncate_everything
+from tests.story.conftest import free_ports, wait_for
+
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.django_db(transaction=True)]
+ROOT = Path(__file__).resolve().parent.parent.parent
+SIZES = [int(text) for text in os.environ.get("MLFLOW_VERSIONS", "1000,50000").split(",")]
+PER_MODEL, HITS, SECONDS, ROUNDS = 50, 50, float(os.environ.get("MLFLOW_SECONDS", "4")), 3
+API = "/api/2.0/mlflow/"
+AIM, AIM_SEARCH = 6.0, 20.0
+
+
+@dataclass
+class Server:
+    name: str
+    url: str
+    headers: dict[str, str]
+
+    def get(self, path: str, **query: str) -> str:
+        return f"{self.url}{API}{path}?{urlencode(query)}"
+
+
+@pytest.fixture(scope="module")
+def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[SimpleNamespace]:
+    """Both, on one PostgreSQL, empty."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        pytest.skip("The peer is not installed: make clients")
+    folder = tmp_path_factory.mktemp("mlflow")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, command: list[str], env: dict[str, str], url: str) -> None:
+        log = (folder / f"{name}.log").open("wb")
+        started.append(
+            subprocess.Popen(command, cwd=folder if name == "mlflow" else ROOT, env=env, stdout=log, stderr=log)
+        )
+        wait_for(name, lambda: httpx.get(url, timeout=5).status_code == 200, timeout_s=180)
+
+    with psycopg.connect(SUPERUSER_URL, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS mlflow WITH (FORCE)")
+        connection.execute("CREATE DATABASE mlflow")
+    peer_database = SUPERUSER_URL.rsplit("/", 1)[0] + "/mlflow"
+    with django_db_blocker.unblock():
+        cast = make_cast()
+        key = _key(cast)
+        _template(cast)
+        ours, theirs = free_ports(), free_ports()
+        command = [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(ours), "--workers",
+            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", "config.wsgi:application",
+        ]  # fmt: skip
+        try:
+            start("ours", command, dict(os.environ), f"http://127.0.0.1:{ours}/healthz")
+            command = [
+                str(ENVIRONMENT / "bin" / "mlflow"), "server", "--workers", "2", "--host", "127.0.0.1", "--port", str(theirs),
+                "--backend-store-uri", peer_database.replace("postgresql://", "postgresql+psycopg2://"),
+                "--artifacts-destination", str(folder / "artifacts"),
+            ]  # fmt: skip
+            env = {
+                name: value
+                for name, value in os.environ.items()
+                if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")
+            }
+            env["PATH"] = f"{ENVIRONMENT / 'bin'}:{env['PATH']}"
+            start("mlflow", command, env, f"http://127.0.0.1:{theirs}/version")
+            time.sleep(20)  # its job processes are still importing
+            bearer = {"Authorization": f"Bearer {key}"}
+            yield SimpleNamespace(
+                ours=Server("ours", f"http://127.0.0.1:{ours}", bearer),
+                mlflow=Server("mlflow", f"http://127.0.0.1:{theirs}", {}),
+                peer=peer_database,
+                cast=cast,
+            )
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait(timeout=60)
+            truncate_everything()
+
+
+def _key(cast: SimpleNamespace) -> str:
+    from accounts.access import Actor
+    from accounts.actions import create_key
+
+    return create_key(name="bench", team=cast.team, by=Actor(cast.alice))[1]
+
+
+def _template(cast: SimpleNamespace) -> None:
+    from accounts.access import Actor
+    from registry import actions
+
+    by = Actor(cast.alice)
+    asset = actions.create_tagged(team=cast.team, kind="model", name="template", tags={}, by=by)
+    actions.register_elsewhere(asset=asset, source="s3://bucket/x", tags={}, facts={}, by=by)
+
+
+# The tag `batch` of so many values that each is on HITS versions, whatever the number of versions.
+# Rows are copies of one that was made by the actions, so that columns that come later are filled as well.
+_OURS = """
+INSERT INTO registry_asset SELECT (jsonb_populate_record(a, jsonb_build_object(
+    'id', nextval(pg_get_serial_sequence('registry_asset', 'id')), 'name', 'model-' || m, 'last_number', {per}))).*
+FROM registry_asset a, generate_series({first}, {models} - 1) m WHERE a.name = 'template';
+INSERT INTO registry_version SELECT (jsonb_populate_record(v, jsonb_build_object(
+    'id', nextval(pg_get_serial_sequence('registry_version', 'id')), 'asset_id', a.id, 'number', n,
+    'digest', 'sha256:' || md5(a.id || '-' || n), 'commit', left(md5(a.id || '-' || n) || md5(n || '+' || a.id), 40),
+    'source', 's3://bucket/' || a.name || '/' || n))).*
+FROM registry_version v, registry_asset a, generate_series(1, {per}) n
+WHERE v.asset_id = (SELECT id FROM registry_asset WHERE name = 'template') AND a.name LIKE 'model-%'
+    AND substr(a.name, 7)::int >= {first};
+INSERT INTO registry_versiontag (version_id, key, value)
+SELECT v.id, k.key, 'x' || (v.id % 7)
+FROM registry_version v JOIN registry_asset a ON a.id = v.asset_id, (VALUES ('batch'), ('kind')) k(key)
+WHERE a.name LIKE 'model-%' AND substr(a.name, 7)::int >= {first} AND v.number <= {per};
+UPDATE registry_versiontag t SET value = 'b' || ((substr(a.name, 7)::int * {per} + v.number) % {values})
+FROM registry_version v JOIN registry_asset a ON a.id = v.asset_id WHERE v.id = t.version_id AND t.key = 'batch';
+INSERT INTO registry_alias (asset_id, name, version_id, updated_at, updated_by_id)
+SELECT v.asset_id, 'champion', v.id, now(), {user}
+FROM registry_version v JOIN registry_asset a ON a.id = v.asset_id WHERE v.number = {per} ON CONFLICT DO NOTHING;
+"""
+_THEIRS = """
+INSERT INTO registered_models (workspace, name, creation_time, last_updated_time, description)
+SELECT 'default', 'model-' || m, 1, 1, '' FROM generate_series({first}, {models} - 1) m;
+INSERT INTO model_versions (workspace, name, version, creation_time, last_updated_time, description, current_stage, source,
+    run_id, run_link, status)
+SELECT 'default', 'model-' || m, n, 1, 1, '', 'None', 's3://bucket/model-' || m || '/' || n, '', '', 'READY'
+FROM generate_series({first}, {models} - 1) m, generate_series(1, {per}) n;
+INSERT INTO model_version_tags (workspace, name, version, key, value)
+SELECT workspace, name, version, k.key, 'x' || (version % 7)
+FROM model_versions, (VALUES ('batch'), ('kind')) k(key) WHERE substr(name, 7)::int >= {first};
+UPDATE model_version_tags SET value = 'b' || ((substr(name, 7)::int * {per} + version) % {values}) WHERE key = 'batch';
+INSERT INTO registered_model_aliases (workspace, name, alias, version)
+SELECT 'default', 'model-' || m, 'champion', {per} FROM generate_series({first}, {models} - 1) m;
+"""
+
+
+def fill(servers: SimpleNamespace, before: int, size: int) -> None:
+    """Copy rows in until there are `size` versions on both sides."""
+    given: dict[str, Any] = {
+        "first": before // PER_MODEL, "models": size // PER_MODEL, "per": PER_MODEL, "values": size // HITS,
+        "user": servers.cast.alice.pk,
+    }  # fmt: skip
+    for url, statements in ((SUPERUSER_URL, _OURS), (servers.peer, _THEIRS)):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")  # past triggers, which would tell of each row
+            for statement in statements.format(**given).split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute("VACUUM ANALYZE")
+
+
+def measured(server: Server, path: str, connections: int, bodies: list[str] | None = None) -> float:
+    """The median of a few rounds."""
+    found = sorted(
+        rate(path, connections=connections, seconds=SECONDS, headers=server.headers, bodies=bodies or ())
+        for _ in range(ROUNDS)
+    )
+    return found[len(found) // 2]
+
+
+def cells(server: Server, size: int) -> dict[str, tuple[str, list[str] | None]]:
+    """What is measured: an address, and bodies where it is a write."""
+    create = [
+        json.dumps({"name": f"model-{number}", "source": "s3://bucket/new", "tags": [{"key": "by", "value": "bench"}]})
+        for number in range(16)
+    ]
+    return {
+        "a version by alias": (server.get("registered-models/alias", name="model-7", alias="champion"), None),
+        "a version by number": (server.get("model-versions/get", name="model-7", version="9"), None),
+        "search by tag": (
+            server.get("model-versions/search", filter="tags.batch = 'b7'", max_results="50"),
+            None,
+        ),
+        "create a version": (f"{server.url}{API}model-versions/create", create),
+    }
+
+
+def test_beside_mlflow(servers: SimpleNamespace, report: Report) -> None:
+    before, ours_by_size = 0, {}
+    for size in SIZES:
+        fill(servers, before, size)
+        before = size
+        sides = (servers.ours, servers.mlflow)
+        for what in cells(servers.ours, size):
+            for connections in (1, 16):
+                found = {}
+                for server in sides:
+                    url, bodies = cells(server, size)[what]
+                    if bodies is None:
+                        body = httpx.get(url, headers=server.headers, timeout=60).json()
+                        assert "model_version" in body or len(body["model_versions"]) == HITS, body
+                    found[server.name] = measured(server, url, connections, bodies)
+                ratio = found["ours"] / found["mlflow"]
+                aim = AIM_SEARCH if what.startswith("search") and size >= 50_000 else AIM
+                ours_by_size[what, connections, size] = found["ours"]
+                report.add(
+                    f"mlflow: {what}, {size:,} versions, {connections} at a time",
+                    figure=f"{found['ours']:.0f} / {found['mlflow']:.0f} = {ratio:.1f}", aim=f">= {aim:.0f}",
+                    met=ratio >= aim, generator=generator(), seconds=SECONDS, rounds=ROUNDS, **found,
+                )  # fmt: skip
+    for what, connections in {(what, connections) for what, connections, _ in ours_by_size}:
+        small, large = (ours_by_size[what, connections, size] for size in (SIZES[0], SIZES[-1]))
+        report.add(
+            f"mlflow: {what}, {connections} at a time, {SIZES[-1]:,} against {SIZES[0]:,}", figure=f"{large / small:.2f}",
+            aim=">= 0.7", met=large / small >= 0.7,
+        )  # fmt: skip
