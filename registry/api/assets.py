@@ -54,7 +54,7 @@ class Assets(RegistryView):
         query = read_query(request)
         cursor, limit = page_arguments(request)
         rows = reads.visible_assets(self.by, kind)
-        found = search.find(self.by, kind, query, rows=rows, cursor=cursor, limit=limit)
+        found = search.find(rows, query, cursor=cursor, limit=limit)
         return Response(
             {"results": [asset_json(row) for row in found.rows], "next": found.next, "corrected": found.corrected}
         )

@@ -72,6 +72,9 @@ class Version(models.Model):
         ordering = ["-number"]
         indexes = [
             models.Index(fields=["digest"], name="version_by_digest"),
+            models.Index(
+                fields=["commit"], name="version_by_commit", opclasses=["varchar_pattern_ops"]
+            ),  # by its beginning
             models.Index(fields=["asset", "branch", "-number"], name="version_by_branch"),
             models.Index(fields=["-updated_at", "-id"], name="version_by_update"),
             models.Index(

@@ -14,7 +14,6 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db.models import Lookup, Q, Value
 from django.http import QueryDict
 
-from accounts.access import Actor
 from accounts.errors import Invalid
 from accounts.rest import Cursor, keyset_page, not_a_cursor
 from registry.models import Asset
@@ -94,8 +93,8 @@ class Found:
     corrected: dict[str, str] = field(default_factory=dict)
 
 
-def find(by: Actor, kind: str, query: Query, *, rows: AssetQuerySet, cursor: str = "", limit: int = 50) -> Found:
-    """A page of `rows` (assets of that kind, with whatever the caller shows of each) that the actor sees and the query fits."""
+def find(rows: AssetQuerySet, query: Query, *, cursor: str = "", limit: int = 50) -> Found:
+    """A page of `rows` (of one kind, those that the actor sees, with whatever the caller shows of each) that the query fits."""
     rows = narrow(rows, query)
     words = _words(query.text)
     if query.text.strip() and not words:

@@ -46,7 +46,7 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
     rows = reads.visible_assets(by, kind)
     if team is not None and not everywhere:
         rows = rows.filter(team=team)
-    found = search.find(by, kind, query, rows=rows, cursor=request.GET.get("cursor", ""))
+    found = search.find(rows, query, cursor=request.GET.get("cursor", ""))
     for asset in found.rows:
         asset.production = next((a for a in asset.aliases.all() if a.name == Stage.PRODUCTION), None)  # type: ignore[attr-defined]
         asset.others = [a for a in asset.aliases.all() if a.name != Stage.PRODUCTION]  # type: ignore[attr-defined]

@@ -172,6 +172,43 @@ def test_search_finds_versions_by_digest_and_works_as_a_page(cast, client_of):
     assert "Nothing found" in client_of(cast.mallory).get("/search", {"q": "c0ffee00"}).content.decode()
 
 
+def test_search_finds_versions_by_number_and_what_was_mistyped(cast, client_of, django_capture_on_commit_callbacks):
+    by = Actor(cast.alice)
+    with django_capture_on_commit_callbacks(execute=True):
+        asset = registry.actions.create_asset(
+            team=cast.team, kind="model", name="normaliser", task="text-generation", by=by
+        )
+    for _ in range(2):
+        registry.actions.create_version(asset=asset, by=by)
+
+    def titles(text):
+        answer = client_of(cast.victor).get("/search", {"q": text}, headers={"accept": "application/json"})
+        return {group["title"]: [hit["title"] for hit in group["items"]] for group in answer.json()["groups"]}
+
+    assert titles("normaliser v2") == {"Versions": ["acme/normaliser version 2"]}
+    assert titles("acme/normaliser@v1") == {"Versions": ["acme/normaliser version 1"]}
+    assert titles("v2") == {"Versions": ["acme/normaliser version 2"]}
+    assert titles("nromaliser") == {"Models": ["acme/normaliser"]}
+
+
+def test_a_gated_model_of_another_team_can_be_found_where_the_site_may_know_of_it(cast, client_of):
+    registry.actions.create_asset(
+        team=cast.team,
+        kind="model",
+        name="weights",
+        task="text-generation",
+        gated=True,
+        visibility="site",
+        by=Actor(cast.admin),
+    )
+    answer = client_of(cast.mallory).get("/search", {"q": "weig"}, headers={"accept": "application/json"})
+    assert [group["title"] for group in answer.json()["groups"]] == ["Files to ask for"]
+    page = client_of(cast.mallory).get("/models/acme/weights", follow=True)
+    assert page.status_code == 200
+    assert "Ask for access" in page.text
+    assert client_of(cast.mallory).get("/models/acme/weights/files").status_code == 404
+
+
 @pytest.mark.parametrize("text", ["%", "_", "'; --", "\\", "ä" * 400, "a/b/c", "/"])
 def test_search_takes_any_text(cast, client_of, text):
     assert client_of(cast.alice).get("/search", {"q": text}).status_code == 200

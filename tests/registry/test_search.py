@@ -40,7 +40,7 @@ def found(by, text="", cursor="", limit=50, **facets):
         text=text,
         **{name: (value,) if isinstance(value, str) and name != "sort" else value for name, value in facets.items()},
     )
-    return search.find(by, "model", query, rows=reads.visible_assets(by, "model"), cursor=cursor, limit=limit)
+    return search.find(reads.visible_assets(by, "model"), query, cursor=cursor, limit=limit)
 
 
 def test_ranks_are_exact_name_then_beginning_then_word_then_card(make_asset, make_version, find):
