@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
 from registry.api.assets import AssetDetail, AssetFacets, Assets
 from registry.api.cards import CardDetail
+from registry.api.contents import MemoryNeeded, Tensors
 from registry.api.files import FileDetail, Files
 from registry.api.gates import AccessRequestDecision, AccessRequestDetail, AccessRequests, AssetAccess
 from registry.api.lifecycle import (
@@ -57,6 +58,11 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
             name=f"api-{kind.value}-alias-history",
         ),
     ]
+    if kind == Asset.Kind.MODEL:
+        found += [
+            path(f"{version}/tensors", Tensors.as_view(), given, name="api-model-tensors"),
+            path(f"{version}/memory", MemoryNeeded.as_view(), given, name="api-model-memory"),
+        ]
     if kind == Asset.Kind.DATASET:
         found.append(path(f"{version}/rows", Rows.as_view(), given, name="api-dataset-rows"))
     return found

@@ -11,10 +11,11 @@ from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
 from registry import blobs, scrubbing, search, storage
-from registry.actions import uploads
+from registry.actions import uploads, weights
 from registry.actions.evidence import deposit_scan
 from registry.actions.lifecycle import grace, purge_version
 from registry.claims import claimed
+from registry.comparison.measuring import measure
 from registry.models import Blob, Upload, Version
 from registry.scans import SCANNER, payload_of, scan_version
 
@@ -120,3 +121,15 @@ def refresh_search(*, every: bool = False) -> int:
 def scrub_blobs() -> int:
     """Hash some of what is stored again; damage is an event. Returns how many blobs. Two at once write the same."""
     return scrubbing.scrub(budget_s=SCRUB_S) if settings.SCRUB_EVERY_DAYS else 0
+
+
+@shared_task
+def measure_weights(pk: int | None = None) -> bool:
+    """Measure a slice of the comparison of weights that waits the longest (or of this one), and call for the next slice. Its row
+    is under a lease: two at once never do the same work, and one whose worker died is taken up by the schedule."""
+    row = weights.claim(pk)
+    if row is None:
+        return False
+    if measure(row):
+        measure_weights.delay(row.pk)
+    return True

@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, cards, files, gates, lifecycle, lists, storage, versions
+from registry.views import aliases, assets, cards, contents, files, gates, lifecycle, lists, storage, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -35,14 +35,16 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{version}/card/new", cards.card_renew, given, name=f"{noun}-version-card-renew"),
         path(f"{asset}/aliases", aliases.alias_move, given, name=f"{noun}-alias-move"),
         path(f"{asset}/aliases/<str:alias>/remove", aliases.alias_remove, given, name=f"{noun}-alias-remove"),
-        path(f"{asset}/compare", versions.version_compare, given, name=f"{noun}-version-compare"),
         path(f"{asset}/versions/new", versions.version_create, given, name=f"{noun}-version-create"),
         path(version, versions.version_detail, given, name=f"{noun}-version-detail"),
+        path(f"{version}/browse", contents.file_browse, given, name=f"{noun}-file-browse"),
         path(f"{version}/register", versions.version_register, given, name=f"{noun}-version-register"),
         path(f"{version}/discard", versions.version_discard, given, name=f"{noun}-version-discard"),
         path(f"{version}/files", files.file_upload, given, name=f"{noun}-file-upload"),
         path(f"{version}/files/remove", files.file_remove, given, name=f"{noun}-file-remove"),
     ]
+    if kind == Asset.Kind.MODEL:
+        found.append(path(f"{version}/tensors", contents.tensor_table, given, name="model-version-tensors"))
     if kind == Asset.Kind.DATASET:
         found.append(path(f"{version}/rows", versions.version_rows, given, name="dataset-version-rows"))
     return found

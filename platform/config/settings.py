@@ -226,6 +226,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "scrub-blobs": {"task": "registry.tasks.scrub_blobs", "schedule": 60.0, "options": {"expires": 30}},
+    "measure-weights": {"task": "registry.tasks.measure_weights", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
 }
 

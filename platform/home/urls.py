@@ -3,6 +3,7 @@
 from django.urls import path
 
 from home import views
+from home.comparison import urls as comparison
 from home.lineage.views import lineage_page
 
 urlpatterns = [
@@ -12,4 +13,5 @@ urlpatterns = [
         for kind in ("model", "dataset")
     ],
     path("search", views.search_everything, name="search"),
+    *comparison.urlpatterns,
 ]

@@ -30,6 +30,7 @@ from registry.actions.lifecycle import (
 from registry.actions.lineage import link_versions
 from registry.actions.tags import delete_tag, set_tag
 from registry.actions.versions import create_version, describe_version, discard_version, register_version
+from registry.actions.weights import ask_weights
 
 __all__ = [
     "add_file",
@@ -39,6 +40,7 @@ __all__ = [
     "archive_asset",
     "archive_version",
     "ask_for_access",
+    "ask_weights",
     "begin_from",
     "break_glass",
     "check_upload",

@@ -20,3 +20,27 @@ def cell(value: Any) -> str:
 def grouped(value: Any) -> str:
     """A whole number with its thousands apart: 1 250 000."""
     return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else str(value)
+
+
+@register.filter
+def shape(value: Any) -> str:
+    """A tensor's shape: 4 096 × 128; a single number has none."""
+    return " × ".join(grouped(n) for n in value) or "scalar"
+
+
+@register.filter
+def share(value: Any) -> str:
+    """A share of a length: 0.034 %, 12 %; '–' where it can't be said."""
+    return f"{value * 100:.3g} %" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def decimal(value: Any) -> str:
+    """A number to six digits; '–' where it can't be said."""
+    return f"{value:.6g}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def unlocal(value: Any) -> str:
+    """A number as HTML wants it, whatever the language."""
+    return repr(min(float(value), 1.0)) if isinstance(value, int | float) else ""

@@ -18,7 +18,7 @@ from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.ledger.reads import events_about
 from governance.stages import Stage
-from registry import actions, gates, reads, timelines
+from registry import actions, browser, gates, reads, timelines
 from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version, VersionTag
@@ -111,10 +111,7 @@ def asset_files(request: HttpRequest, kind: str, team: str, name: str) -> HttpRe
     version = shown_version(asset)
     page = asset_page(asset, "files", by) | {"version": version}
     if version is not None:
-        files, following = keyset_page(
-            version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
-        )
-        page |= {"files": files, "next": following}
+        page["entries"] = browser.listing(version)
     return render(request, "registry/asset_files.html", page)
 
 

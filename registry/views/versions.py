@@ -10,15 +10,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Actor, require
 from accounts.authentication import actor_of
-from accounts.errors import Invalid, NotFound, Problem
+from accounts.errors import Invalid, Problem
 from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from governance.approved import approvals_of
-from registry import actions, comparison, damage, datasets, gates, reads
+from registry import actions, browser, damage, datasets, gates, memory, reads
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
-from registry.models import Asset, Version
+from registry.models import Asset, File, Version
 from registry.pages import asset_page, card_page
 from registry.views.lifecycle import show_gone
 
@@ -29,11 +29,22 @@ _FACTS = (
     ("architecture", "Architecture"),
     ("parameters", "Parameters"),
     ("dtypes", "Data types"),
+    ("quantisation", "Quantisation"),
     ("context_length", "Context length"),
     ("vocabulary", "Vocabulary"),
     ("hidden_size", "Hidden size"),
+    ("layers", "Layers"),
+    ("heads", "Attention heads"),
+    ("kv_heads", "Key-value heads"),
+    ("experts", "Experts"),
+    ("rope", "Rotary positions"),
+    ("adapter", "Adapter"),
+    ("tokenizer", "Tokenizer"),
+    ("formats", "Formats"),
     ("tensors", "Tensors"),
     ("rows", "Rows"),
+    ("row_groups", "Row groups"),
+    ("records", "Records in JSON"),
     ("columns", "Columns"),
 )
 
@@ -72,15 +83,21 @@ def show_version(
     request: HttpRequest, version: Version, *, upload: UploadForm | None = None, problem: Problem | None = None
 ) -> HttpResponse:
     """A version's page; `problem` is what stopped the last act on it."""
-    files, following = keyset_page(
-        version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
-    )
+    files: list[File] = []
+    following = None
+    entries = browser.listing(version) if version.is_registered else []
+    if not version.is_registered:
+        files, following = keyset_page(
+            version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
+        )
     page = asset_page(version.asset, "versions", actor_of(request))
     page |= {
         "version": version,
         "version_title": f"Version {version.number}",
         "version_aliases": [alias for alias in page["aliases"] if alias.version_id == version.pk],
         "files": files,
+        "entries": entries,
+        "memory": memory.needed(version.facts) if version.asset.kind == Asset.Kind.MODEL else None,
         "next": following,
         "file_count": version.facts.get("files", len(files)),
         "upload": upload or UploadForm(),
@@ -109,7 +126,7 @@ def facts_of(version: Version) -> list[tuple[str, Any]]:
         if value in (None, "", [], {}):
             continue
         if isinstance(value, dict):
-            value = ", ".join(value)
+            value = ", ".join(value) if key == "dtypes" else _said(value)
         elif isinstance(value, list):
             value = ", ".join(str(item) for item in value[:20])
         found.append((title, value))
@@ -117,6 +134,19 @@ def facts_of(version: Version) -> list[tuple[str, Any]]:
     if licence:
         found.append(("Licence", licence))
     return found
+
+
+def _said(fact: dict[str, Any]) -> str:
+    """A fact of several values in words: 'rank 8, alpha 16'."""
+    parts = []
+    for name, value in fact.items():
+        if isinstance(value, bool):
+            parts.append(name.replace("_", " ") if value else "")
+        elif isinstance(value, list):
+            parts.append(f"{name.replace('_', ' ')} {', '.join(str(item) for item in value[:8])}")
+        else:
+            parts.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(part for part in parts if part)
 
 
 def _preview(version: Version, start: int, limit: int, by: Actor) -> dict[str, Any]:
@@ -174,28 +204,3 @@ def version_discard(request: HttpRequest, kind: str, team: str, name: str, numbe
     actions.discard_version(version=version, by=actor_of(request))
     messages.success(request, f"Draft {number} discarded.")
     return redirect(version.asset.get_absolute_url())
-
-
-@login_required
-@require_safe
-def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
-    """Files, facts and card of two versions side by side: ?from=1&to=2."""
-    by = actor_of(request)
-    asset = reads.get_asset(by, kind, f"{team}/{name}")
-    numbers = [request.GET.get(side, "") for side in ("from", "to")]
-    if not all(number.isdecimal() and len(number) < 10 for number in numbers):
-        raise NotFound("Say which two versions: ?from=1&to=2.")
-    before, after = (reads.get_version(by, asset, int(number)) for number in numbers)
-    page = asset_page(asset, "versions", by)
-    changes = comparison.files(before, after)
-    page |= {
-        "before": before,
-        "before_title": f"version {before.number}",
-        "after_title": f"version {after.number}",
-        "after": after,
-        "changes": [change for change in changes if change.state != "same"],
-        "unchanged": sum(change.state == "same" for change in changes),
-        "facts": comparison.facts(dict(facts_of(before)), dict(facts_of(after))),
-        "numbers": list(asset.versions.live().values_list("number", flat=True)[:100]),
-    }
-    return render(request, "registry/compare.html", page)

@@ -3,6 +3,7 @@
 Placeholders in bodies and queries are filled from the world's `values` (tests/matrix/world.py)."""
 
 from tests.matrix.rules import Table
+from tests.matrix.tables.formats import FORMATS
 from tests.matrix.tables.governance import GOVERNANCE, REQUESTS
 from tests.matrix.tables.huggingface import HUGGINGFACE
 from tests.matrix.tables.mlflow import MLFLOW
@@ -30,4 +31,5 @@ TABLE: Table = {
     **MLFLOW,
     **MLFLOW_TRACKING,
     **STORAGE,
+    **FORMATS,
 }

@@ -28,7 +28,15 @@ from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from registry.models import Version
-from registry.tasks import purge_deleted, refresh_search, scan, scan_versions, scrub_blobs, sweep_uploads
+from registry.tasks import (
+    measure_weights,
+    purge_deleted,
+    refresh_search,
+    scan,
+    scan_versions,
+    scrub_blobs,
+    sweep_uploads,
+)
 from serving import cluster
 from serving.models import Deployment
 from serving.tasks import reconcile
@@ -160,6 +168,9 @@ TASKS: dict[str, Work] = {
         lambda *_: refresh_search(), quiet="what search knows follows from what it tells of"
     ),
     "registry.tasks.scan": Work(lambda world, *_: scan_each(), tells=("evidence.deposited",)),
+    "registry.tasks.measure_weights": Work(
+        lambda *_: measure_weights(), quiet="how far weights moved: derived, and made again at any time"
+    ),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.scrub_blobs": Work(
         lambda *_: scrub_blobs(), quiet="when bytes were hashed again; damage is an event"

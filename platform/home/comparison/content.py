@@ -7,8 +7,9 @@ from typing import Any
 
 import prompts.differences
 import registry.comparison
+from accounts.access import Actor
 from prompts.models import PromptVersion
-from registry import storage
+from registry import gates, storage
 from registry.comparison import FileChange
 from registry.models import Version
 
@@ -90,9 +91,21 @@ def file_changes(before: Version | None, after: Version) -> list[FileChange]:
     return registry.comparison.files(before, after)
 
 
-def configuration(before: Version | None, after: Version, files: Sequence[FileChange]) -> list[ConfigChange]:
-    """config.json and its like, key by key. Of a restricted or gated asset nothing is read here: its bytes leave by a download,
-    which is an event of the one and needs a permission for the other."""
+def hidden_why(before: Version, after: Version, by: Actor | None) -> str:
+    """Why what is in the files of these two is not compared here, in a sentence; '' where it is. Bytes of a restricted asset leave
+    by a download, which is an event, and those of a gated one go to who may have them (`by`; None: nobody is asked)."""
+    assets = (before.asset, after.asset)
+    if any(asset.restricted for asset in assets):
+        return "Restricted: download both files to compare them; each download is an event."
+    if any(asset.gated and (by is None or not gates.may_read(by, asset)) for asset in assets):
+        return "Gated: who may download both files compares them."
+    return ""
+
+
+def configuration(
+    before: Version | None, after: Version, files: Sequence[FileChange], by: Actor | None = None
+) -> list[ConfigChange]:
+    """config.json and its like, key by key, where what is in the files may be shown."""
     if before is None:
         return []
     paths = [
@@ -104,12 +117,7 @@ def configuration(before: Version | None, after: Version, files: Sequence[FileCh
     ][:_MOST_FILES]
     if not paths:
         return []
-    if after.asset.restricted or after.asset.gated:
-        why = (
-            "Restricted: download both files to compare them; each download is an event."
-            if after.asset.restricted
-            else "Gated: who may download both files compares them."
-        )
+    if why := hidden_why(before, after, by):
         return [ConfigChange(path, hidden=why) for path in paths]
     shas = {
         (file.version_id, file.path): file.blob_id
