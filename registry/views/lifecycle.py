@@ -9,9 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.access import can
 from accounts.authentication import actor_of
 from accounts.errors import Problem
 from accounts.rest import keyset_page
+from accounts.roles import Permission
 from registry import actions, reads
 from registry.actions.lifecycle import InUse, purge_day
 from registry.models import Asset, Version
@@ -180,8 +182,11 @@ def bin_page(request: HttpRequest) -> HttpResponse:
     )
     versions = list(reads.deleted_versions(by).order_by("-deleted_at", "-id")[:100])
     context = {
-        "assets": [(asset, purge_day(asset.deleted_at)) for asset in assets],
-        "versions": [(version, purge_day(version.deleted_at)) for version in versions],
+        "assets": [(asset, purge_day(asset.deleted_at), can(by, Permission.TEAM_MANAGE, asset)) for asset in assets],
+        "versions": [
+            (version, purge_day(version.deleted_at), can(by, Permission.TEAM_MANAGE, version.asset))
+            for version in versions
+        ],
         "next": more_assets,
     }
     return render(request, "registry/bin.html", context)

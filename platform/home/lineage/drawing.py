@@ -93,6 +93,19 @@ class Branch:
     branches: list["Branch"]
 
 
+# An edge is named once; a list reads it from the side of the version that it is about.
+_UP = {"made": "made by", "read by": "which read", "evaluated by": "evaluation of", "data of": "data of"}
+_DOWN = {
+    "trained on": "training data of",
+    "derived from": "basis of",
+    "adapter of": "base of the adapter",
+    "converted from": "converted to",
+    "copy of": "copied to",
+    "trained on (by name)": "named as training data by",
+    "derived from (by name)": "named as basis by",
+}
+
+
 def branches(graph: Graph, *, up: bool) -> list[Branch]:
     """What the start came from (up) or led to, nested; a node that is reached twice is spelled out once."""
     joined: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -100,6 +113,7 @@ def branches(graph: Graph, *, up: bool) -> list[Branch]:
         near, far = (edge.target, edge.origin) if up else (edge.origin, edge.target)
         joined[near].append((far, edge.relation))
     seen = {graph.start}
+    words = _UP if up else _DOWN
 
     def below(key: str) -> list[Branch]:
         found = []
@@ -107,7 +121,7 @@ def branches(graph: Graph, *, up: bool) -> list[Branch]:
             if far in seen:
                 continue
             seen.add(far)
-            found.append(Branch(graph.nodes[far], relation, below(far)))
+            found.append(Branch(graph.nodes[far], words.get(relation, relation), below(far)))
         return found
 
     return below(graph.start)
