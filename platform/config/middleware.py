@@ -91,7 +91,7 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
 def security_headers(get_response: GetResponse) -> GetResponse:
     policy = (
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
-        f"connect-src 'self' {settings.GATEWAY_URL}; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+        f"connect-src 'self' {settings.GATEWAY_URL} {settings.STORAGE_ORIGIN}; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
     )
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -6,7 +6,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from accounts.networks import read_trusted
 
@@ -249,6 +249,13 @@ STORAGE = DATA / "storage"
 PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored
 # Where the bytes lie instead: s3://bucket/prefix?endpoint=https://…&region=… Credentials come from the environment (AWS_…).
 STORAGE_URL = env("STORAGE_URL")
+_bucket = dict(parse_qsl(urlsplit(STORAGE_URL).query))
+# Where browsers put parts and fetch files by themselves.
+STORAGE_ORIGIN = (
+    ""
+    if not STORAGE_URL or _bucket.get("direct") == "no"
+    else _bucket.get("public") or _bucket.get("endpoint") or "https://*.amazonaws.com"
+).rstrip("/")
 # Stored bytes are read and hashed again this often, at this rate at most; 0 days: never.
 SCRUB_EVERY_DAYS = float(env("SCRUB_EVERY_DAYS", "30"))
 SCRUB_MIB_PER_S = float(env("SCRUB_MIB_PER_S", "20"))
