@@ -14,6 +14,7 @@ from registry.models.signatures import ModelSigningKey, VersionSignature
 from registry.models.tags import AssetTag, VersionTag
 from registry.models.uploads import BlobCheck, Upload, UploadPart
 from registry.models.versions import Version
+from registry.models.xet import Xorb
 
 __all__ = [
     "AccessRequest",
@@ -40,4 +41,5 @@ __all__ = [
     "VersionSignature",
     "VersionTag",
     "WeightComparison",
+    "Xorb",
 ]

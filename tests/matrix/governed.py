@@ -10,6 +10,7 @@ UNGOVERNED = {
     "registry_gitoid": "what git calls bytes that are there already, worked out when first asked for",
     "registry_blob": "bytes by their hash; the file that names them is an event",
     "registry_upload": "bytes on their way; the file that a version makes of them is an event",
+    "registry_xorb": "chunks on their way",
     "registry_uploadpart": "bytes on their way",
     "registry_blobcheck": "when bytes were last hashed again; damage is an event",
     "registry_blobscan": "what the scanner saw in bytes; what it says of a version is evidence, and that is an event",

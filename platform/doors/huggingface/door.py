@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from accounts import keys, refusals
 from accounts.access import Actor
 from accounts.authentication import actor_of
-from accounts.errors import ApprovalRequired, Forbidden, Invalid, NotFound, Problem, TooLarge, Unauthenticated
+from accounts.errors import Forbidden, Invalid, NotFound, Problem, TooLarge, Unauthenticated
 from accounts.middleware import address_of
 from accounts.rest import storable, unstorable
 from registry.revisions import NoSuchRevision
@@ -47,8 +47,9 @@ class BadKey(Unauthenticated):
     code = "invalid_api_key"
 
 
-def door(*methods: str, public: bool = False) -> Callable[[View[P]], View[P]]:
-    """A view of this door. HEAD comes with GET. Keys alone open it: a browser's session does not. `public`: for anybody.
+def door(*methods: str, public: bool = False, keyless: bool = False) -> Callable[[View[P]], View[P]]:
+    """A view of this door. HEAD comes with GET. Keys alone open it: a browser's session does not. `public`: for anybody; `keyless`:
+    the view looks itself at what was sent instead of a key.
 
     config.middleware.foreign_doors calls these views ahead of sessions and pages, so that they see to everything themselves.
     """
@@ -58,10 +59,10 @@ def door(*methods: str, public: bool = False) -> Callable[[View[P]], View[P]]:
         @functools.wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             try:
-                _sign_in(request)
+                _sign_in(request, keyless=keyless)
                 if request.method not in allowed and not (request.method == "HEAD" and "GET" in allowed):
                     return failure(405, f"Use {' or '.join(allowed)} here.", {"Allow": ", ".join(allowed)})
-                if not public and actor_of(request).user is None:
+                if not (public or keyless) and actor_of(request).user is None:
                     # Of a repository a stranger hears that it is not there: the client says to send a key.
                     raise (RepoNotFound if "team" in kwargs else Unauthenticated)(_NO_KEY)
                 response = view(request, *args, **kwargs)
@@ -89,11 +90,11 @@ def by_method(**views: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
     return view
 
 
-def _sign_in(request: HttpRequest) -> None:
+def _sign_in(request: HttpRequest, *, keyless: bool = False) -> None:
     """Put the key's actor on the request. Without a key nobody is there, whoever the browser's session may be."""
     address, request_id = address_of(request), getattr(request, "request_id", "")
     request.actor = Actor(None, via="api", address=address, request_id=request_id)  # type: ignore[attr-defined]
-    key = keys.from_header(request.headers.get("Authorization", ""))
+    key = None if keyless else keys.from_header(request.headers.get("Authorization", ""))
     if key is None:
         return
     try:
@@ -140,8 +141,9 @@ def problem(request: HttpRequest, error: Problem) -> HttpResponse:
     elif error.code == "stale_parent":
         status = 412
     text = error.detail
-    if isinstance(error, ApprovalRequired) and error.link and error.link not in text:
-        text = f"{text} See {error.link}"
+    if error.link.startswith("/"):
+        there = f"{settings.SITE_URL}{error.link}"
+        text = text.replace(error.link, there) if error.link in text else f"{text} See {there}"
     return failure(status, text, headers)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 
+from accounts.access import can
 from accounts.authentication import actor_of
 from accounts.errors import Invalid
 from accounts.rest import keyset_page
+from accounts.roles import Permission
 from doors.huggingface.door import answer, door
 from doors.huggingface.repos import base, moment, repo_of, revision_of
 from doors.huggingface.trees import entries, files_of
@@ -87,11 +89,11 @@ def _texts(value: Any) -> list[str]:
 @door("GET")
 def info(request: HttpRequest, kind: str, team: str, name: str, revision: str = MAIN) -> HttpResponse:
     """A repository at a revision, with its files."""
-    asset = repo_of(request, kind, team, name)
+    asset = repo_of(request, kind, team, name, card=True)
     found = revision_of(asset, revision)
     body = describe(asset, found.version, found.commit)
     expand = _expanded(request)
-    if not expand or "siblings" in expand:
+    if (not expand or "siblings" in expand) and can(actor_of(request), Permission.ASSET_VIEW, asset):
         body["siblings"] = _siblings(found, blobs=request.GET.get("blobs", "").lower() in ("true", "1"))
     if expand:
         body = {field: body.get(field) for field in ("_id", "id", *expand)}

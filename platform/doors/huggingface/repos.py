@@ -8,21 +8,22 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts.access import Actor, can, get_team, team_ids
+from accounts.access import Actor, get_team, team_ids
 from accounts.authentication import actor_of
-from accounts.errors import Forbidden, Invalid, NotFound
+from accounts.errors import Invalid, NotFound
 from accounts.models import Team
 from accounts.roles import Permission
 from doors.huggingface.door import EntryNotFound, RepoNotFound
-from registry import revisions
+from registry import gates, revisions
 from registry.models import Asset, File, Version
 
 KINDS = {"models": "model", "datasets": "dataset", "model": "model", "dataset": "dataset"}
 LIMIT = 1000
 
 
-def repo_of(request: HttpRequest, kind: str, team: str, name: str) -> Asset:
-    """The asset that is called so, any case, if the caller may see it."""
+def repo_of(request: HttpRequest, kind: str, team: str, name: str, *, card: bool = False) -> Asset:
+    """The asset that is called so, any case, if the caller may see it. A gated one that is shown to the whole site is there for
+    everybody: its card (`card`), and for the rest the answer that it is gated."""
     by = actor_of(request)
     asset = (
         Asset.objects.visible_to(by)
@@ -32,9 +33,21 @@ def repo_of(request: HttpRequest, kind: str, team: str, name: str) -> Asset:
         if by.user
         else None
     )
-    if asset is None:
+    if asset is not None:
+        return asset
+    shown = _shown(by, kind, f"{team.lower()}/{name}")
+    if shown is None:
         raise RepoNotFound(f"There is no {kind} '{team}/{name}' that you can see.")
-    return asset
+    if not card:
+        gates.check_read(by, shown)
+    return shown
+
+
+def _shown(by: Actor, kind: str, name: str) -> Asset | None:
+    try:
+        return gates.get_shown(by, kind, name)[0] if by.user else None
+    except NotFound:
+        return None
 
 
 def revision_of(asset: Asset, name: str) -> revisions.Revision:
@@ -107,10 +120,4 @@ def title_of(version: Version) -> str:
 
 def require_files(by: Actor, asset: Asset) -> None:
     """What a gated repository answers where no byte is sent: as if one were."""
-    if asset.gated and not can(by, Permission.FILE_DOWNLOAD, asset):
-        raise Forbidden(
-            f"The files of {asset} are gated. Ask for access at {settings.SITE_URL}{asset.get_absolute_url()}.",
-            permission=Permission.FILE_DOWNLOAD.value,
-            on=asset,
-            code="gated",
-        )
+    gates.check_read(by, asset)

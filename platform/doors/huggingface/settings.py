@@ -48,3 +48,45 @@ def check(request: HttpRequest, kind: str, team: str, name: str, write: str = ""
     elif asset.gated:
         require_files(by, asset)
     return answer({})
+
+
+@door("PUT")
+def settle(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
+    """`gated` turns our gate on or off. Visibility is the team's: nothing is public here."""
+    asset, body = repo_of(request, kind, team, name), json_of(request)
+    by = actor_of(request)
+    visibility = text_of(body, "visibility", default="private" if body.get("private", True) else "public")
+    if visibility != "private":
+        raise Invalid("visibility", "Repositories are seen by the people of their team; nothing is public here.")
+    gated = body.get("gated")
+    if gated not in (None, "auto", "manual", False, True):
+        raise Invalid("gated", "Use 'manual' or false.")
+    if gated is not None:
+        asset = actions.update_asset(asset=asset, gated=bool(gated), by=by)
+    return answer({"private": True, "visibility": "private", "gated": "manual" if asset.gated else False})
+
+
+@door("DELETE")
+def delete(request: HttpRequest) -> HttpResponse:
+    """Into the bin, from which it can be restored for a while. What is in use is refused, with what uses it."""
+    body, by = json_of(request), actor_of(request)
+    kind, name = _kind(body), text_of(body, "name")
+    organization = text_of(body, "organization", default="")
+    if not organization and "/" in name:
+        organization, _, name = name.partition("/")
+    asset = repo_of(request, kind, organization or team_for(by, "").name, name)
+    actions.delete_asset(asset=asset, reason="Deleted by a Hub client.", by=by)
+    return answer({})
+
+
+@door("POST")
+def move(request: HttpRequest) -> HttpResponse:
+    """Another name in the same team. The old one leads nowhere afterwards."""
+    body, by = json_of(request), actor_of(request)
+    kind = _kind(body)
+    (team, _, name), (to_team, _, to_name) = (text_of(body, field).partition("/") for field in ("fromRepo", "toRepo"))
+    asset = repo_of(request, kind, team, name)
+    if to_team.lower() != asset.team.name:
+        raise Invalid("toRepo", "A repository stays in its team: push its files to one of the other team.")
+    asset = actions.rename_asset(asset=asset, name=to_name, by=by)
+    return answer({"url": address(request, asset)})

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from doors.huggingface import account, commits, files, infos, refs, settings, trees
+from doors.huggingface import account, commits, files, infos, lfs, refs, settings, trees, xet
 
 
 class RevisionConverter(StringConverter):
@@ -40,6 +40,10 @@ def _of(kind: str, section: str) -> list[URLPattern]:
             (f"{api}/commit/<revision:revision>", commits.commit, "commit", {}),
             (f"{api}/auth-check", settings.check, "auth-check", {}),
             (f"{api}/auth-check/write", settings.check, "auth-check-write", {"write": "write"}),
+            (f"{api}/xet-write-token/<revision:revision>", xet.write_token, "xet-token", {}),
+            (f"{api}/settings", settings.settle, "settings", {}),
+            (f"{web}.git/info/lfs/objects/batch", lfs.batch, "lfs-batch", {}),
+            (f"{web}.git/info/lfs/verify", lfs.verify, "lfs-verify", {}),
             (f"{web}/resolve/<revision:revision>/<path:path>", files.resolve, "resolve", {}),
             (web, files.page, "page", {}),
         )
@@ -50,6 +54,12 @@ urlpatterns: list[URLPattern] = [
     path("hf/api/whoami-v2", account.whoami, name="hf-whoami"),
     path("hf/api/validate-yaml", account.validate_yaml, name="hf-validate-yaml"),
     path("hf/api/repos/create", settings.create, name="hf-create"),
+    path("hf/api/repos/delete", settings.delete, name="hf-delete"),
+    path("hf/api/repos/move", settings.move, name="hf-move"),
+    path("hf/xet/<str:place>/v1/xorbs/<str:prefix>/<str:xorb>", xet.put_xorb, name="hf-xet-xorb"),
+    path("hf/xet/<str:place>/v1/shards", xet.put_shard, name="hf-xet-shard"),
+    path("hf/xet/<str:place>/<path:rest>", xet.unspoken, name="hf-xet-unspoken"),
+    path("hf/lfs/<str:upload_id>/<int:number>", lfs.part, name="hf-lfs-part"),
     *_of("dataset", "datasets"),
     *_of("model", "models"),
     path("hf/<path:rest>", files.unknown, name="hf-unknown"),
