@@ -34,6 +34,8 @@ OPEN_PAGES = {
     "/hf/x/x": "it leads to the asset's page, which asks to sign in, whether or not there is such an asset",
     "/hf/datasets/x/x": "likewise",
     "/hf/x/y": "likewise",
+    "/hf/lfs/x/1": "opened by a signature in its query, for one part of one upload",
+    "/hf/xet/x/x/y": "it says that there is nothing; the addresses that there are take a signed token",
 }
 
 
