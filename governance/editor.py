@@ -51,6 +51,7 @@ class Editor:
     ordered: bool = False
     terms: Row = field(default_factory=lambda: terms_row(Terms()))
     break_glass: bool = True
+    unsafe_files: bool = False
     reason: str = ""
     errors: dict[str, list[str]] = field(default_factory=dict)
 
@@ -67,7 +68,9 @@ class Editor:
         return {
             "checks": [_check_json(row) for row in self.checks],
             "reviews": {"steps": steps, "ordered": self.ordered},
-            "terms": terms | {"break_glass": self.break_glass},
+            "terms": terms
+            | {"break_glass": self.break_glass}
+            | ({"unsafe_files": "allowed"} if self.unsafe_files else {}),
         }
 
     @property
@@ -118,6 +121,11 @@ class Editor:
         allowed = CHECKS_OF_KIND.get(self.kind, frozenset())
         return [(name, title) for name, title in CHECK_NAMES.items() if name in allowed]
 
+    @property
+    def has_files(self) -> bool:
+        """Is this about something whose files are scanned?"""
+        return "scan" in CHECKS_OF_KIND.get(self.kind, frozenset())
+
     def change(self, do: str) -> None:
         """A button of the form: add-metric, remove-check-2, up-check-2, add-step, remove-step-0, up-step-1."""
         verb, _, rest = do.partition("-")
@@ -147,6 +155,7 @@ def read(data: QueryDict) -> Editor:
         ordered="ordered" in data,
         terms={name: data.get(name, "").strip() for name in _TERMS},
         break_glass="break_glass" in data,
+        unsafe_files="unsafe_files" in data,
         reason=data.get("reason", ""),
     )
 
@@ -165,6 +174,7 @@ def show(rules: Rules, *, kind: str, pattern: str, stage: str) -> Editor:
         ordered=rules.reviews.ordered,
         terms=terms_row(rules.terms),
         break_glass=rules.terms.break_glass,
+        unsafe_files=rules.terms.unsafe_files == "allowed",
     )
 
 

@@ -169,6 +169,10 @@ def require_stage(
         return None
     approval = stage_approval(team=team, kind=kind, asset_id=asset_id, digest=digest, stage=stage)
     if approval is not None:
+        if not approval.glass_broken:
+            policies.require_safe_files(
+                team=team, kind=kind, label=asset_label, number=version_number, digest=digest, stage=stage
+            )
         return approval
     lapsed = ApprovalRequest.objects.filter(
         team=team,

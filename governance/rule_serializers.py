@@ -109,6 +109,12 @@ class TermsSerializer(serializers.Serializer[object]):
     escalate_to = serializers.CharField(allow_null=True, required=False, help_text="role:admin or group:safety")
     break_glass = serializers.BooleanField(default=True)
     review_glass_within_h = serializers.IntegerField(default=72)
+    unsafe_files = serializers.ChoiceField(
+        ["refused", "allowed"],
+        default="refused",
+        help_text="allowed: files that can run code may pass. Otherwise a protected stage takes no version with such files, and none "
+        "that was not scanned.",
+    )
 
 
 @extend_schema_field(TermsSerializer)

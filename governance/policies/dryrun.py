@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Team
 from governance import quorum
 from governance.models import ApprovalRequest, Review
+from governance.policies import builtin
 from governance.policies.book import Book
 from governance.policies.judging import judge
 from governance.policies.matching import name_of
@@ -86,7 +87,8 @@ def dry_run(*, team: Team, kind: str, pattern: str, stage: str, rules: Rules) ->
     digests = {subject.digest for subject in subjects.values()}
     digests |= {subject.incumbent.digest for subject in subjects.values() if subject.incumbent}
     named = {check.dataset for check in rules.checks if isinstance(check, MetricCheck) and check.dataset}
-    book = Book(team, digests if rules.checks else (), datasets=named, history=True)
+    has_lines = rules.checks or builtin.applies(kind, rules)
+    book = Book(team, digests if has_lines else (), datasets=named, history=True)
     outcomes = [_outcome(request, rules, subjects[request.pk], book) for request in requests]
     return DryRun(sorted(outcomes, key=lambda o: (not o.changed, -o.request.pk)), since, max(0, left_out))
 
@@ -111,7 +113,7 @@ def _subjects(requests: Sequence[ApprovalRequest], rules: Rules) -> dict[int, Su
 
 def _outcome(request: ApprovalRequest, rules: Rules, subject: Subject, book: Book) -> Outcome:
     as_of = request.closed_at or timezone.now()
-    checks = [judge(check, subject, book, as_of) for check in rules.checks]
+    checks = _checks(rules, subject, book, as_of)
     verdict = Verdict(None, rules, checks)
     reviews = [_under(review, rules, subject, book) for review in request.reviews.all()]
     steps = quorum.count(
@@ -127,9 +129,16 @@ def _outcome(request: ApprovalRequest, rules: Rules, subject: Subject, book: Boo
     return Outcome(request, was, verdict.passed, [line for line in verdict.lines if line.state != PASSED])
 
 
+def _checks(rules: Rules, subject: Subject, book: Book, as_of: datetime) -> list[CheckResult]:
+    return [
+        *(judge(check, subject, book, as_of) for check in rules.checks),
+        *builtin.lines(subject, rules, book, as_of),
+    ]
+
+
 def _under(review: Review, rules: Rules, subject: Subject, book: Book) -> Review:
     """The review as it would have been under the draft: bound to it, and to the evidence that it would have shown that day."""
-    shown = [judge(check, subject, book, review.created_at) for check in rules.checks]
+    shown = _checks(rules, subject, book, review.created_at)
     twin = copy.copy(review)
     twin.policy_version_id = None
     twin.evidence_digests = Verdict(None, rules, shown).evidence_digests

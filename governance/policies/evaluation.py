@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from accounts.errors import Conflict
+from accounts.models import Team
 from governance import quorum
 from governance.models import ApprovalRequest
 from governance.moves import Move
+from governance.policies import builtin
 from governance.policies.book import Book
 from governance.policies.judging import judge
 from governance.policies.matching import policy_for
@@ -29,9 +32,10 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
         rules = parse(policy.checks, policy.reviews, policy.terms) if policy else DEFAULT_RULES
     subject = subject_of(move, rules, as_of)
     checks: list[CheckResult] = []
-    if rules.checks and not is_removal(move):
+    if (rules.checks or builtin.applies(move.kind, rules)) and not is_removal(move):
         book = _book(move, subject, rules)
         checks = [judge(check, subject, book, as_of) for check in rules.checks]
+        checks += builtin.lines(subject, rules, book, as_of)
     verdict = Verdict(policy, rules, checks)
     steps: list[StepResult] = []
     if isinstance(move, ApprovalRequest):
@@ -45,6 +49,21 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
             as_of=as_of,
         )
     return Verdict(policy, rules, checks, steps)
+
+
+def require_safe_files(*, team: Team, kind: str, label: str, number: int, digest: str, stage: str) -> None:
+    """Raise Conflict where the newest scan of these bytes found something that the stage takes from nobody: what was approved
+    may have been looked at by a scanner that knew less."""
+    policy = policy_for(team, kind, label, stage)
+    rules = parse(policy.checks, policy.reviews, policy.terms) if policy else DEFAULT_RULES
+    if kind not in builtin.KINDS or rules.terms.unsafe_files == "allowed":
+        return
+    found = builtin.newest_scan(team, digest)
+    if found is not None and not builtin.is_safe(found):
+        raise Conflict(
+            f"Version {number} of {label} holds unsafe files, which {stage} does not take: {builtin.says(found)}",
+            link=found.link,
+        )
 
 
 def is_removal(move: Move | ApprovalRequest) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.models import Evidence
+from governance.policies import builtin
 from governance.policies.book import Book, dataset_of, figures_of, version_of
 from governance.policies.results import FAILED, PASSED, WAITING, CheckResult
 from governance.policies.subject import Subject
@@ -69,13 +70,9 @@ def _scan(check: ScanCheck, subject: Subject, book: Book, as_of: datetime | None
         return CheckResult(check.title, WAITING, "The files of this version have not been scanned yet.")
     if old := _too_old(evidence, check.max_age_days, as_of):
         return CheckResult(check.title, WAITING, f"The scan is {old}: scan it again.", evidence.link)
-    scanner = evidence.payload.get("scanner", "")
-    findings = evidence.payload.get("findings") or []
-    if evidence.payload.get("verdict") == "clean":
-        return _result(check, True, f"Nothing unsafe found ({scanner}).", evidence)
-    told = "; ".join(f"{found.get('path', '')}: {found.get('text', '')}" for found in findings[:3])
-    more = f"; and {len(findings) - 3} more" if len(findings) > 3 else ""
-    return _result(check, False, f"{told}{more} ({scanner})", evidence)
+    if evidence.payload.get("verdict") == "error":
+        return CheckResult(check.title, WAITING, builtin.says(evidence), evidence.link)
+    return _result(check, builtin.is_safe(evidence), builtin.says(evidence), evidence)
 
 
 def _licence(check: LicenceCheck, subject: Subject, book: Book, as_of: datetime | None) -> CheckResult:

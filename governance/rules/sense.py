@@ -40,6 +40,8 @@ def check_sense(rules: Rules, *, kind: str) -> None:
     for (first, one), (second, other) in combinations(enumerate(rules.checks), 2):
         if text := _clash(one, other):
             errors.setdefault(f"checks[{second}]", []).append(f"{text} (check {first + 1}).")
+    if rules.terms.unsafe_files == "allowed" and "scan" not in CHECKS_OF_KIND[kind]:
+        errors["terms.unsafe_files"] = [f"A {kind} has no files that could be unsafe."]
     refuse(errors)
 
 

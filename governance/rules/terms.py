@@ -14,7 +14,8 @@ _ESCALATE = rf"(role|group):{SLUG.pattern}"
 
 @dataclass(frozen=True)
 class Terms:
-    """`escalate_to`: 'role:admin' or 'group:safety'. `break_glass`: may the glass be broken here at all."""
+    """`escalate_to`: 'role:admin' or 'group:safety'. `break_glass`: may the glass be broken here at all.
+    `unsafe_files`: 'allowed' lets files pass that can run code, or were not scanned."""
 
     open_days: int = 30
     shelf_life_days: int | None = None
@@ -22,6 +23,7 @@ class Terms:
     escalate_to: str | None = None
     break_glass: bool = True
     review_glass_within_h: int = 72
+    unsafe_files: str = "refused"
 
     @property
     def sentences(self) -> list[str]:
@@ -39,6 +41,8 @@ class Terms:
             )
         else:
             found.append("The glass may not be broken: nothing is applied without a review, not even in an emergency")
+        if self.unsafe_files == "allowed":
+            found.append("Files that can run code may pass")
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -49,6 +53,7 @@ class Terms:
             "escalate_to": self.escalate_to,
             "break_glass": self.break_glass,
             "review_glass_within_h": self.review_glass_within_h,
+            "unsafe_files": self.unsafe_files,
         }
 
 
@@ -66,10 +71,11 @@ def read_terms(entry: Any, errors: Errors) -> Terms | None:
     to = read.text("escalate_to", _ESCALATE, "Use 'role:admin' or 'group:safety', with a name of your own.") or None
     glass = read.flag("break_glass", default=True)
     within = read.whole("review_glass_within_h", 1, MAX_HOURS, "hours", default=72) or 72
+    unsafe = read.choice("unsafe_files", ("refused", "allowed"), default="refused")
     if after is not None and to is None and not read.failed:
         read.fail("escalate_to", "Say to whom a request goes that nobody answers.")
     if to is not None and after is None and not read.failed:
         read.fail("escalate_after_h", "Say after how many hours.")
     if after is not None and after >= open_days * 24:
         read.fail("escalate_after_h", f"A request is open for {open_days} days only, so that this never happens.")
-    return Terms(open_days, shelf_life, after, to, glass, within) if read.end() else None
+    return Terms(open_days, shelf_life, after, to, glass, within, unsafe) if read.end() else None

@@ -107,6 +107,7 @@ def _move(
     damage.refuse(version)
     move = describe_move(asset, name, version, alias)
     gate.require_move(move, request=request)
+    _require_bytes(asset, name, version)
     return _point(asset, alias, name, version, reason, request, by)
 
 
@@ -237,8 +238,21 @@ def _asked(version: Version, slot: str, permission: Permission, by: Actor) -> Mo
     version = _registered(asset, version)
     _refuse_archived(asset, version)
     damage.refuse(version)
+    _require_bytes(asset, slot, version)
     alias = Alias.objects.select_related("version").filter(asset=asset, name=slot).first()
     return describe_move(asset, slot, version, alias)
+
+
+def _require_bytes(asset: Asset, name: str, version: Version) -> None:
+    """Nobody can look into what is not here: such a version takes no protected stage, whoever approves."""
+    if version.files.exists() or not gate.is_protected(asset.team, asset.kind, str(asset), name):
+        return
+    where = f"its files lie at {version.source[:200]}" if version.source else "it has no files"
+    raise Conflict(
+        f"Version {version.number} of {asset} holds no bytes here ({where}), so that nothing in it can be scanned or signed. "
+        f"Register a version with the files; that one can become '{name}'.",
+        code="no_bytes_here",
+    )
 
 
 def described(alias: Alias | None) -> dict[str, Any]:
