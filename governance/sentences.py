@@ -22,6 +22,9 @@ _VERBS = {
     "version.registered": "registered version",
     "version.described": "described",
     "version.linked": "noted where it comes from:",
+    "version.signed": "signed",
+    "conversion.started": "asked for safetensors of",
+    "conversion.finished": "finished the conversion of",
     "version.purged": "removed for ever the files of",
     "version.tag_set": "set a tag of",
     "version.tag_removed": "removed a tag of",
@@ -47,6 +50,7 @@ _VERBS = {
     "view.removed": "removed the ledger view",
     "ledger.exported": "exported",
     "ledger_key.rotated": "rotated the ledger's signing key to",
+    "model_key.rotated": "took a new key for the signatures of versions:",
     "personal_data.erased": "erased personal data of",
     "out_of_band.changed": "changed, behind the application's back,",
 }
@@ -56,7 +60,7 @@ _ICONS = {
     "prompt": "message-2",
     "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
     "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "webhook": "webhook",
-    "ledger": "book-2", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
+    "ledger": "book-2", "conversion": "refresh", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from registry.api.lifecycle import (
     VersionRestore,
 )
 from registry.api.storage import Storage
+from registry.api.supply import Bom, ConversionView, Scan, Signature
 from registry.api.tags import AssetTagDetail, AssetTags, VersionTagDetail, VersionTags
 from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
@@ -63,6 +64,15 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
             path(f"{version}/tensors", Tensors.as_view(), given, name="api-model-tensors"),
             path(f"{version}/memory", MemoryNeeded.as_view(), given, name="api-model-memory"),
         ]
+    found += [
+        path(f"{version}/scan", Scan.as_view(), given, name=f"api-{kind.value}-version-scan"),
+        path(f"{version}/signature", Signature.as_view(), given, name=f"api-{kind.value}-version-signature"),
+        path(f"{version}/bom", Bom.as_view(), given, name=f"api-{kind.value}-version-bom"),
+    ]
+    if kind == Asset.Kind.MODEL:
+        found.append(
+            path(f"{version}/conversion", ConversionView.as_view(), given, name="api-model-version-conversion")
+        )
     if kind == Asset.Kind.DATASET:
         found.append(path(f"{version}/rows", Rows.as_view(), given, name="api-dataset-rows"))
     return found

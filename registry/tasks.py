@@ -5,18 +5,20 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.access import SYSTEM
 from governance.models import Evidence
 from governance.reads import digests_with_evidence
-from registry import blobs, scrubbing, search, storage
+from registry import blobs, conversion, scrubbing, search, storage
 from registry.actions import uploads, weights
 from registry.actions.evidence import deposit_scan
 from registry.actions.lifecycle import grace, purge_version
+from registry.actions.signing import sign_version
 from registry.claims import claimed
 from registry.comparison.measuring import measure
-from registry.models import Blob, Upload, Version
+from registry.models import Blob, Conversion, File, Upload, Version
 from registry.scans import SCANNER, payload_of, scan_version
 
 STALE_S = 24 * 3600.0
@@ -61,9 +63,43 @@ def _sweep(hashes: list[str]) -> int:
 @shared_task
 def scan(version_id: int) -> None:
     """Scan one version that was just registered."""
-    version = Version.objects.registered().select_related("asset__team").filter(pk=version_id, purged_at=None).first()
+    version = _with_files().filter(pk=version_id).first()
     if version is not None:
         _scan(version)
+
+
+def _with_files() -> QuerySet[Version]:
+    """Registered versions whose files are here, newest first."""
+    rows = Version.objects.registered().filter(Exists(File.objects.filter(version=OuterRef("pk"))), purged_at=None)
+    return rows.select_related("asset__team").order_by("-pk")
+
+
+@shared_task
+def sign(version_id: int) -> None:
+    """Sign one version that was just registered."""
+    version = _with_files().filter(pk=version_id).first()
+    if version is not None:
+        sign_version(version=version)
+
+
+@shared_task
+def sign_versions() -> int:
+    """Sign the registered versions that were not yet, newest first. Returns how many."""
+    rows = _with_files().filter(signature=None)[:RECENT]
+    return sum(sign_version(version=version) for version in rows)
+
+
+@shared_task
+def convert(conversion_id: int) -> None:
+    """Make the safetensors that somebody asked for."""
+    conversion.convert(conversion_id)
+
+
+@shared_task
+def convert_waiting() -> int:
+    """Take up the conversions that no worker has, or that one left lying. Returns how many."""
+    waiting = Conversion.objects.filter(state__in=[Conversion.State.QUEUED, Conversion.State.RUNNING])
+    return sum(conversion.convert(pk) for pk in waiting.values_list("pk", flat=True)[:20])
 
 
 def _scan(version: Version) -> bool:
@@ -78,7 +114,7 @@ def _scan(version: Version) -> bool:
 def scan_versions(*, every: bool = False) -> int:
     """Scan the registered versions that were not yet, newest first; `every`: not only among the last ones, and once more those
     that another scanner scanned or on which the scan failed. Returns how many. Two at once do the work twice and write it once."""
-    rows = Version.objects.registered().filter(purged_at=None).select_related("asset__team").order_by("-pk")
+    rows = _with_files()
     wanted = {"scanner": SCANNER} if every else {}
     done = 0
     last: int | None = None

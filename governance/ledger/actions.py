@@ -70,6 +70,9 @@ class Action(StrEnum):
     VERSION_DELETED = "version.deleted"
     VERSION_PURGED = "version.purged"
     VERSION_LINKED = "version.linked"
+    VERSION_SIGNED = "version.signed"
+    CONVERSION_STARTED = "conversion.started"
+    CONVERSION_FINISHED = "conversion.finished"
     FILE_UPLOADED = "file.uploaded"
     FILE_REMOVED = "file.removed"
     FILE_DOWNLOADED = "file.downloaded"
@@ -134,6 +137,7 @@ class Action(StrEnum):
     DEPLOYMENT_REFUSED = "deployment.refused"
     LEDGER_EXPORTED = "ledger.exported"
     LEDGER_KEY_ROTATED = "ledger_key.rotated"
+    MODEL_KEY_ROTATED = "model_key.rotated"
     PERSONAL_DATA_ERASED = "personal_data.erased"
     OUT_OF_BAND_CHANGED = "out_of_band.changed"  # written by a trigger, never by the application
     VIEW_SAVED = "view.saved"

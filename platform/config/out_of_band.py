@@ -130,6 +130,12 @@ GOVERNED = {
     "registry.Branch": Governed(
         _OF_ASSET.format(label="' branch ' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),
+    "registry.VersionSignature": Governed(
+        _OF_ASSET.format(label="': its signature'", subjects="'version:' || ($1->>'version_id'), ", asset=_OF_VERSION)
+    ),
+    "registry.ModelSigningKey": Governed(
+        f"SELECT '', $1->>'fingerprint', ARRAY['model_key:' || ({_ID})]", secret=("private_sealed",)
+    ),
     "registry.Alias": Governed(
         _OF_ASSET.format(label="'@' || ($1->>'name')", subjects="", asset="($1->>'asset_id')::bigint")
     ),

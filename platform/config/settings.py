@@ -217,6 +217,8 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"every": True},
         "options": {"expires": 3600},
     },
+    "sign-versions": {"task": "registry.tasks.sign_versions", "schedule": 15.0, "options": {"expires": 15}},
+    "convert-waiting": {"task": "registry.tasks.convert_waiting", "schedule": 15.0, "options": {"expires": 15}},
     "purge-deleted": {"task": "registry.tasks.purge_deleted", "schedule": 3600.0, "options": {"expires": 3600}},
     "refresh-search": {"task": "registry.tasks.refresh_search", "schedule": 15.0, "options": {"expires": 15}},
     "refresh-all-search": {

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import views
+from registry.api.supply import ModelSigningKeyView
 
 PAGES = [
     "home",
@@ -24,6 +25,8 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/docs", views.api_docs, name="api-docs"),
+    # Before the keys of accounts, whose addresses begin so too.
+    path("api/v1/keys/model-signing", ModelSigningKeyView.as_view(), name="api-model-signing-key"),
     # allauth lets people change their address by themselves. Here it is who they are in the ledger: it stays.
     path("accounts/email/", RedirectView.as_view(pattern_name="settings-profile"), name="account_email"),
     path("accounts/", include("allauth.account.urls")),

@@ -15,6 +15,7 @@ from registry.actions.at_once import create_tagged, register_elsewhere, register
 from registry.actions.branches import create_branch, delete_branch
 from registry.actions.cards import begin_from, write_card
 from registry.actions.commits import commit
+from registry.actions.conversions import start_conversion
 from registry.actions.files import add_file, add_upload, check_upload, link_file, record_download, remove_file
 from registry.actions.gates import ask_for_access, grant_access, refuse_access, withdraw_access_request
 from registry.actions.lifecycle import (
@@ -75,6 +76,7 @@ __all__ = [
     "restore_version",
     "roll_back",
     "set_tag",
+    "start_conversion",
     "update_asset",
     "withdraw_access_request",
     "write_card",

@@ -127,7 +127,8 @@ def _register(version: Version, manifest: list[dict[str, Any]], inspection: Insp
         how=how if isinstance(how, str) else "",
         by=by,
     )
-    wake.after_commit("registry.tasks.scan", version.pk)
+    for task in ("registry.tasks.scan", "registry.tasks.sign"):
+        wake.after_commit(task, version.pk)
     return version
 
 

@@ -110,7 +110,7 @@ def confine(job: dict[str, Any]) -> dict[str, Any]:
     # A namespace of its own counts its own processes; without one, the limit would count everything of this user.
     _limit(job["memory"], job["cpu_s"], job["file_bytes"], job["processes"] if user else None)
     readable = [*_SYSTEM, sys.prefix, sys.base_prefix, job["package"]]
-    abi = _landlock([os.path.realpath(path) for path in readable], [os.path.realpath(job["folder"])])
+    abi = _landlock([os.path.realpath(path) for path in readable], [os.path.realpath(job["folder"]), "/dev/null"])
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     return {
         "network": "closed" if closed else "TCP closed" if abi >= 4 else "open",

@@ -13,6 +13,7 @@ from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
 from tests.matrix.tables.storage import STORAGE
+from tests.matrix.tables.supply import SUPPLY
 from tests.matrix.tables.tracking import TRACKING
 
 TABLE: Table = {
@@ -32,4 +33,5 @@ TABLE: Table = {
     **MLFLOW_TRACKING,
     **STORAGE,
     **FORMATS,
+    **SUPPLY,
 }

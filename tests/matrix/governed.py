@@ -39,6 +39,7 @@ UNGOVERNED = {
 }
 # Columns that say how far something is or when it was last seen, rather than what it is.
 OBSERVED = {
+    "registry_conversion": {"state", "detail", "done_bytes", "beat_at", "result_id"},
     "governance_approvalrequest": {"waits_for"},  # follows from the reviews and the policy
     "governance_review": {"stale_at", "stale_reason"},  # an approval going stale is an event; counting again follows from others
     "accounts_apikey": {"last_used_at", "last_used_from"},

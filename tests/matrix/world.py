@@ -38,6 +38,7 @@ from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
 from registry import internal
 from registry.actions import uploads
+from registry.actions.signing import sign_version
 from serving.actions import create_deployment, stop_deployment
 from tests.conftest import PASSWORD
 from tests.registry.conftest import model_files
@@ -296,6 +297,7 @@ def _asset(team: Team, kind: str, name: str, files: dict[str, bytes], word: str,
             stream = io.BytesIO(content)
             registry.add_file(version=version, path=path, stream=stream, expected_size=len(content), by=by)
         versions.append(version if number == 2 else registry.register_version(version=version, by=by))
+    sign_version(version=versions[0])
     registry.move_alias(asset=asset, name="candidate", version=versions[0], reason=f"try {word}", by=by)
     registry.create_branch(asset=asset, name="side", start=versions[0], by=by)
     return asset, versions

@@ -1,0 +1,1 @@
+"""Turning checkpoints into safetensors. `plan` says which files become what; `main` runs confined (registry.confined)."""
