@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from registry import internal
 from registry.models import Asset
-from registry.views import aliases, assets, cards, contents, files, gates, lifecycle, lists, storage, versions
+from registry.views import aliases, assets, cards, contents, files, gates, lifecycle, lists, storage, supply, versions
 
 
 def _pages(kind: Asset.Kind) -> list[URLPattern]:
@@ -38,6 +38,7 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{asset}/versions/new", versions.version_create, given, name=f"{noun}-version-create"),
         path(version, versions.version_detail, given, name=f"{noun}-version-detail"),
         path(f"{version}/browse", contents.file_browse, given, name=f"{noun}-file-browse"),
+        path(f"{version}/supply", supply.version_supply, given, name=f"{noun}-version-supply"),
         path(f"{version}/register", versions.version_register, given, name=f"{noun}-version-register"),
         path(f"{version}/discard", versions.version_discard, given, name=f"{noun}-version-discard"),
         path(f"{version}/files", files.file_upload, given, name=f"{noun}-file-upload"),
@@ -45,6 +46,7 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
     ]
     if kind == Asset.Kind.MODEL:
         found.append(path(f"{version}/tensors", contents.tensor_table, given, name="model-version-tensors"))
+        found.append(path(f"{version}/convert", supply.version_convert, given, name="model-version-convert"))
     if kind == Asset.Kind.DATASET:
         found.append(path(f"{version}/rows", versions.version_rows, given, name="dataset-version-rows"))
     return found

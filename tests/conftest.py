@@ -131,17 +131,21 @@ def cast(db: None) -> SimpleNamespace:
     return make_cast()
 
 
-@pytest.fixture(autouse=True)
-def _unscanned_passes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _unscanned_passes() -> Iterator[Any]:
     """No worker scans in the tests. Where that is what a test is about, it asks for the fixture `scans_required`; what a scan
     said counts in all of them."""
-    if "scans_required" not in request.fixturenames:
-        monkeypatch.setattr("governance.policies.builtin.unscanned", list)
+    from governance.policies import builtin
+
+    real, builtin.unscanned = builtin.unscanned, list
+    yield real
+    builtin.unscanned = real
 
 
 @pytest.fixture
-def scans_required() -> None:
+def scans_required(_unscanned_passes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A protected stage waits for the scan, as it does outside the tests."""
+    monkeypatch.setattr("governance.policies.builtin.unscanned", _unscanned_passes)
 
 
 @pytest.fixture

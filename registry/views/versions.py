@@ -21,6 +21,7 @@ from registry.inspection import cards
 from registry.models import Asset, File, Version
 from registry.pages import asset_page, card_page
 from registry.views.lifecycle import show_gone
+from registry.views.supply import supply_of
 
 PREVIEW_ROWS = 10
 PAGE_ROWS = 50
@@ -108,6 +109,7 @@ def show_version(
         **card_page(version),
         "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),
+        "supply": supply_of(version, actor_of(request)),
         "previous": version.asset.versions.live()
         .filter(number__lt=version.number)
         .values_list("number", flat=True)

@@ -27,14 +27,18 @@ from governance.tasks import keep_requests, lapse_approvals
 from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
-from registry.models import Version
+from registry import actions as registry
+from registry.models import Asset, Version
 from registry.tasks import (
+    convert,
     measure_weights,
     purge_deleted,
     refresh_search,
     scan,
     scan_versions,
     scrub_blobs,
+    sign,
+    sign_versions,
     sweep_uploads,
 )
 from serving import cluster
@@ -138,6 +142,22 @@ def let_an_hour_come(world: World, patch: pytest.MonkeyPatch, written: Journal) 
     apply_due()
 
 
+def sign_each() -> None:
+    for pk in Version.objects.registered().values_list("pk", flat=True):
+        sign(pk)
+
+
+def convert_one(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    """Of a checkpoint that is none: it ends with the reason."""
+    with written.aside():
+        by = Actor(world.own.people[Role.CONTRIBUTOR])
+        asset = Asset.objects.get(team=world.own.team, kind="model", name="m")
+        draft = registry.create_version(asset=asset, by=by)
+        registry.add_file(version=draft, path="pytorch_model.bin", stream=io.BytesIO(b"none"), by=by)
+        made = registry.start_conversion(version=registry.register_version(version=draft, by=by), by=by)
+    convert(made.pk)
+
+
 def scan_each() -> None:
     for pk in Version.objects.registered().values_list("pk", flat=True):
         scan(pk)
@@ -171,6 +191,10 @@ TASKS: dict[str, Work] = {
     "registry.tasks.measure_weights": Work(
         lambda *_: measure_weights(), quiet="how far weights moved: derived, and made again at any time"
     ),
+    "registry.tasks.sign": Work(lambda *_: sign_each(), tells=("version.signed",)),
+    "registry.tasks.sign_versions": Work(lambda *_: sign_versions(), tells=("version.signed",)),
+    "registry.tasks.convert": Work(convert_one, tells=("conversion.finished",)),
+    "registry.tasks.convert_waiting": Work(convert_one, tells=("conversion.finished",)),
     "registry.tasks.scan_versions": Work(lambda *_: scan_versions(), tells=("evidence.deposited",)),
     "registry.tasks.scrub_blobs": Work(
         lambda *_: scrub_blobs(), quiet="when bytes were hashed again; damage is an event"
@@ -194,6 +218,10 @@ def next_signing_key(*_: Any) -> None:
 
 
 COMMANDS: dict[str, Work] = {
+    "rotate_model_key": Work(
+        lambda *_: call_command("rotate_model_key", reason="a new year", stdout=io.StringIO()),
+        tells=("model_key.rotated",),
+    ),
     "draw_transitions": Work(
         lambda *_: call_command("draw_transitions", stdout=io.StringIO()), quiet="it writes a page of the docs"
     ),

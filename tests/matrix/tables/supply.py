@@ -10,6 +10,7 @@ SUPPLY: Table = {
         for kind in ("model", "dataset")
         for what in ("scan", "signature", "bom")
     },
+    **{f"{kind}-version-supply": {"GET": sees(ASSET, values={"name": kind[0]})} for kind in ("model", "dataset")},
     "api-model-version-conversion": {
         "GET": sees(ASSET, ok=(404,), values={"name": "m"}),
         "POST": _CONVERT,
