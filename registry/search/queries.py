@@ -5,41 +5,27 @@ that changed last. Each such rank is a query of its own, by its own index, and t
 Only where nothing fits are the words taken for mistyped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from django.contrib.postgres.search import SearchVectorField
-from django.db.models import Lookup, Q, Value
+from django.db.models import Q, QuerySet, Value
 from django.http import QueryDict
 
 from accounts.errors import Invalid
 from accounts.rest import Cursor, keyset_page, not_a_cursor
 from registry.models import Asset
 from registry.models.assets import AssetQuerySet
+from registry.search.probe import fitting, fittings
 from registry.search.words import MOST_WORDS, meant_by, words_of
 
 MAX_TEXT = 200
 _MOST = 20  # values of one facet
+_IN_CARDS_FROM = 3  # letters: shorter beginnings are looked for in names, tags and the like only
+_WIDTH = 3  # ranks of a stage, at most
 # What a list is ordered by; 'best' only makes sense with words.
 SORTS = {"updated": ("-updated_at", "-id"), "created": ("-id",), "name": ("name", "id")}
 BEST, UPDATED = "best", "updated"
-
-
-@SearchVectorField.register_lookup
-class Matches(Lookup):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A tsquery as we write it, past the parser: our words are taken as they are."""
-
-    lookup_name = "matches"
-    prepare_rhs = False
-
-    def get_prep_lookup(self) -> Any:
-        return self.rhs
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} @@ %s::tsquery", [*parameters, self.rhs]
 
 
 @dataclass(frozen=True)
@@ -86,7 +72,7 @@ FACETS = ("task", "licence", "language", "library", "size", "stage", "team", "ta
 
 @dataclass
 class Found:
-    """A page. `corrected`: what was taken for mistyped, and for which words; `suggestion`: another text that finds something."""
+    """A page. `corrected`: what was taken for mistyped, and for which words."""
 
     rows: list[Asset]
     next: str | None
@@ -95,13 +81,12 @@ class Found:
 
 def find(rows: AssetQuerySet, query: Query, *, cursor: str = "", limit: int = 50) -> Found:
     """A page of `rows` (of one kind, those that the actor sees, with whatever the caller shows of each) that the query fits."""
-    rows = narrow(rows, query)
     words = _words(query.text)
     if query.text.strip() and not words:
         return Found([], None)
     if not words:
         order = query.order if query.order != BEST else UPDATED
-        return Found(*keyset_page(rows, order=SORTS[order], cursor=cursor, limit=limit))
+        return Found(*keyset_page(matching(rows, query), order=SORTS[order], cursor=cursor, limit=limit))
     corrected: dict[str, str] = {}
     if cursor.startswith("~"):
         # A later page of a corrected text: the same guesses are made again.
@@ -117,73 +102,108 @@ def find(rows: AssetQuerySet, query: Query, *, cursor: str = "", limit: int = 50
     return found
 
 
+def matching(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
+    """Words and facets as filters, without ranks."""
+    words, facets = _words(query.text), _facets(query)
+    rows = narrow(rows, query)
+    if words:
+        column = "words" if min(map(len, words)) >= _IN_CARDS_FROM else "label_words"
+        facets &= Q(**{f"{column}__matches": _tsquery(words, {})})
+    return rows.filter(fitting(facets)[0]) if facets else rows
+
+
 def narrow(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
-    """The facets as filters."""
+    """What is chosen besides words, as filters."""
     rows = rows.filter(archived_at__isnull=not query.archived)
     if query.task:
         rows = rows.filter(task__in=query.task)
     if query.team:
         rows = rows.filter(team__name__in=query.team)
-    for name, column in (("licence", "licence"), ("library", "library"), ("size", "size")):
-        if chosen := getattr(query, name):
-            rows = rows.filter(**{f"search__{column}__in": chosen})
-    if query.language:
-        rows = rows.filter(search__languages__overlap=list(query.language))
-    if query.tag:
-        rows = rows.filter(search__tags__contains=[tag[:300] for tag in query.tag])
     for stage in query.stage:
         rows = rows.filter(aliases__name=stage)
     return rows
 
 
-def matching(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
-    """Facets and words together, without ranks: for counting."""
-    words = _words(query.text)
-    rows = narrow(rows, query)
-    return rows.filter(search__words__matches=_tsquery(words, {})) if words else rows
+def _facets(query: Query) -> Q:
+    """Those that stand in AssetSearch."""
+    found = Q()
+    for name in ("licence", "library", "size"):
+        if chosen := getattr(query, name):
+            found &= Q(**{f"{name}__in": chosen})
+    if query.language:
+        found &= Q(languages__overlap=list(query.language))
+    if query.tag:
+        found &= Q(tags__contains=[tag[:300] for tag in query.tag])
+    return found
 
 
 def _page(
     rows: AssetQuerySet, query: Query, words: list[str], corrected: dict[str, str], cursor: str, limit: int
 ) -> Found:
-    anywhere = Q(search__words__matches=_tsquery(words, corrected))
     if query.order != BEST:
-        return Found(*keyset_page(rows.filter(anywhere), order=SORTS[query.order], cursor=cursor, limit=limit))
-    place = _place(cursor)
-    # Rank by rank in one statement: PostgreSQL begins none before the page has room for it.
+        return Found(*keyset_page(matching(rows, query), order=SORTS[query.order], cursor=cursor, limit=limit))
+    rows = narrow(rows, query)
     bare = rows.prefetch_related(None).select_related(None)
-    parts = []
-    for number, ranked in enumerate(_ranks(bare, query.text, words, corrected)):
-        if place and number < place[0]:
-            continue
-        if place and number == place[0]:
-            ranked = ranked.extra(where=["(registry_asset.updated_at, registry_asset.id) < (%s, %s)"], params=place[1:])
-        part = ranked.annotate(rank=Value(number)).order_by("-updated_at", "-id")
-        parts.append(part.values_list("id", "rank", "updated_at")[: limit + 1])
-    hits = list(parts[0].union(*parts[1:], all=True)[: limit + 1]) if parts else []
+    place = _place(cursor)
+    hits: list[tuple[int, int, datetime]] = []
+    first = 0
+    # Names first; whatever else there is only where the page has room for it.
+    for stage in _stages(query, words, corrected):
+        ranks = [*enumerate(stage(), first)] if not place or place[0] < first + _WIDTH else []
+        first += _WIDTH
+        parts = [_part(bare, number, rank, place, limit) for number, rank in ranks if not place or number >= place[0]]
+        if parts:
+            hits += parts[0].union(*parts[1:], all=True)[: limit + 1 - len(hits)]
+        if len(hits) > limit:
+            break
     more, hits = len(hits) > limit, hits[:limit]
     by_id = {asset.pk: asset for asset in rows.filter(pk__in=[hit[0] for hit in hits])} if hits else {}
     following = Cursor.write([hits[-1][1], hits[-1][2], hits[-1][0]]) if more else None
     return Found([by_id[hit[0]] for hit in hits if hit[0] in by_id], following)
 
 
-def _ranks(rows: AssetQuerySet, text: str, words: list[str], corrected: dict[str, str]) -> Iterator[AssetQuerySet]:
-    """The hits from the best to the least, each in one of them."""
+def _part(
+    rows: AssetQuerySet, number: int, rank: Q, place: tuple[int, datetime, int] | None, limit: int
+) -> "QuerySet[Asset, tuple[int, int, datetime]]":
+    """The hits of one rank after this place, the last changed first."""
+    ranked = rows.filter(rank)
+    if place and number == place[0]:
+        ranked = ranked.extra(where=["(registry_asset.updated_at, registry_asset.id) < (%s, %s)"], params=place[1:])
+    ranked = ranked.annotate(rank=Value(number)).order_by("-updated_at", "-id")
+    return ranked.values_list("id", "rank", "updated_at")[: limit + 1]
+
+
+def _stages(query: Query, words: list[str], corrected: dict[str, str]) -> Iterator[Callable[[], list[Q]]]:
+    """The ranks, each a filter that no other's hits pass, in two goes: each go looks first at how much there is."""
+    asked, facets = _tsquery(words, corrected), _facets(query)
+    exact, begins = _begins(query.text)
+    name, labels, anywhere = (Q(**{f"{column}__matches": asked}) for column in ("name_words", "label_words", "words"))
+    others = facets if corrected else facets & ~begins
+
+    def names() -> list[Q]:
+        if corrected:
+            return [fitting(facets & name)[0]]
+        conditions = [facets & exact, facets & begins & ~exact]
+        if sum(map(len, words)) > 1:  # one letter stands in nearly everything
+            conditions.append(others & name)
+        return [found for found, _ in fittings(*conditions)]
+
+    def rest() -> list[Q]:
+        conditions = [others & labels & ~name]
+        if min(map(len, words)) >= _IN_CARDS_FROM:
+            conditions.append(others & anywhere & ~labels)
+        return [found for found, _ in fittings(*conditions)]
+
+    yield names
+    if sum(map(len, words)) > 1:
+        yield rest
+
+
+def _begins(text: str) -> tuple[Q, Q]:
+    """The very name, and names that begin so; 'team/name' in its parts."""
     team, name = _address(text)
-    within = Q(team__name=team) if team else Q()
-    exact, begins = within & Q(search__name=name), within & Q(search__name__startswith=name)
-    asked = _tsquery(words, corrected)
-    in_name, in_labels = Q(search__name_words__matches=asked), Q(search__label_words__matches=asked)
-    anywhere = Q(search__words__matches=asked)
-    if not corrected:
-        yield rows.filter(exact)
-        yield rows.filter(begins).exclude(exact)
-        if sum(map(len, words)) == 1:
-            return  # one letter stands in nearly everything
-        rows = rows.exclude(begins)
-    yield rows.filter(in_name)
-    yield rows.filter(in_labels).exclude(in_name)
-    yield rows.filter(anywhere).exclude(in_labels)
+    within = Q(asset__team__name=team) if team else Q()
+    return within & Q(name=name), within & Q(name__startswith=name)
 
 
 def _words(text: str) -> list[str]:
@@ -201,7 +221,11 @@ def _tsquery(words: list[str], corrected: dict[str, str]) -> str:
     parts = []
     for word in words:
         meant = corrected.get(word)
-        parts.append("(" + " | ".join(f"'{one}'" for one in meant.split()) + ")" if meant else f"'{word}':*")
+        if meant:
+            parts.append("(" + " | ".join(f"'{one}'" for one in meant.split()) + ")")
+        else:
+            # A number is meant as it stands: those that begin with it are too many to mean anything.
+            parts.append(f"'{word}'" if word.isdecimal() else f"'{word}':*")
     return " & ".join(parts)
 
 
