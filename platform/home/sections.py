@@ -33,6 +33,7 @@ _ENTRIES = [
     _Entry("Datasets", "/datasets/", "database", "Assets", "d", Permission.ASSET_VIEW),
     _Entry("Prompts", "/prompts/", "message-2", "Assets", "p", Permission.ASSET_VIEW),
     _Entry("Evaluations", "/evaluations/", "flask", "Work", "e", Permission.ASSET_VIEW),
+    _Entry("Experiments", "/experiments/", "chart-line", "Work", "x", Permission.ASSET_VIEW),
     _Entry("Runs", "/runs/", "activity", "Work", "r", Permission.ASSET_VIEW),
     _Entry("Deployments", "/deployments/", "rocket", "Work", "y", Permission.DEPLOYMENT_VIEW),
     _Entry("Policies", "/policies/", "checklist", "Govern", "o", Permission.TEAM_VIEW),

@@ -41,8 +41,8 @@
     const { axis, ...option } = base(data);
     return { ...option,
       xAxis: { ...axis, type: "value", name: data.x, nameLocation: "middle", nameGap: 26, min: "dataMin", max: "dataMax", splitLine: { show: false } },
-      yAxis: { ...axis, type: "value", scale: true, axisLabel: { ...axis.axisLabel, formatter: data.percent ? (value) => `${+(value * 100).toFixed(2)}` : undefined } },
-      series: data.series.map((one, place) => ({ type: "line", name: one.name, data: one.points, showSymbol: one.points.length < 30, symbolSize: 5, symbol: ["circle", "rect", "triangle", "diamond", "pin"][place % 5], lineStyle: { width: 2, type: ["solid", "dashed", "dotted"][place % 3] } })) };
+      yAxis: { ...axis, type: data.log ? "log" : "value", scale: true, axisLabel: { ...axis.axisLabel, formatter: data.percent ? (value) => `${+(value * 100).toFixed(2)}` : undefined } },
+      series: data.series.map((one, place) => ({ type: "line", name: one.name, data: data.log ? one.points.filter((point) => point[1] > 0) : one.points, showSymbol: one.points.length < 30, symbolSize: 5, symbol: ["circle", "rect", "triangle", "diamond", "pin"][place % 5], lineStyle: { width: 2, type: ["solid", "dashed", "dotted"][place % 3] } })) };
   }
 
   // series: [{name, bars: [{label, value, lower, upper}, …]}], lying bars with whiskers

@@ -245,13 +245,14 @@ def pretty_json(value: Any) -> str:
 
 @register.simple_tag
 def chart(
-    kind: str, series: Any, title: str = "", unit: str = "", x: str = "", height: int = 240, percent: bool = False
-) -> SafeString:
+    kind: str, series: Any, title: str = "", unit: str = "", x: str = "", height: int = 240, percent: bool = False,
+    log: bool = False,
+) -> SafeString:  # fmt: skip
     """A chart that loads when it is seen (static/js/chart.js). kind: line, bars or histogram; docs/design.md has the shapes.
 
     The page shows the numbers as a table beside it.
     """
-    data = {"kind": kind, "title": title, "unit": unit, "x": x, "percent": percent, "series": series}
+    data = {"kind": kind, "title": title, "unit": unit, "x": x, "percent": percent, "log": log, "series": series}
     text = json.dumps(data, default=str).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     label = f"Chart: {title}" + (f" ({unit})" if unit else "")
     return format_html(

@@ -1,7 +1,7 @@
 """Experiments and runs."""
 
 from accounts.roles import Permission as P
-from tests.matrix.rules import ASSET, TEAM, Table, account, may, sees
+from tests.matrix.rules import ASSET, TEAM, Table, account, current, may, sees
 
 _POINTS = {"metrics": [{"key": "loss", "step": 1, "value": 0.5}]}
 _GONE_RUN, _GONE_EXPERIMENT = {"run_id": "{gone_run}"}, {"experiment_id": "{gone_experiment}"}
@@ -29,6 +29,16 @@ TRACKING: Table = {
     },
     "api-run-artifacts": {"GET": sees(ASSET)},
     "api-run-artifact": {"GET": sees(ASSET)},
+    "experiment-list": {"GET": account()},
+    "experiment-new": {"POST": current(P.RUN_CREATE, {"name": "fresh"})},
+    "experiment-detail": {"GET": sees(ASSET)},
+    "experiment-delete": {"POST": may(P.RUN_CREATE)},
+    "experiment-restore": {"POST": may(P.RUN_CREATE, values=_GONE_EXPERIMENT)},
+    "run-compare": {"GET": account()},
+    "run-metric": {"GET": sees(ASSET)},
+    "run-files": {"GET": sees(ASSET)},
+    "run-delete": {"POST": may(P.RUN_CREATE)},
+    "run-restore": {"POST": may(P.RUN_CREATE, values=_GONE_RUN)},
     "run-list": {"GET": account()},
     "run-detail": {"GET": sees(ASSET)},
     "run-live": {"GET": sees(ASSET)},
