@@ -117,7 +117,7 @@ class Hasher:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._blocks: Queue[bytes | None] = Queue(maxsize=8)
+        self._blocks: Queue[bytes | None] = Queue(maxsize=4)
         self._thread = Thread(target=self._run, name="upload-hash", daemon=True)
         self.size = 0
         self.beginning = b""

@@ -125,8 +125,12 @@ class LocalStore:
         if size > free.f_bavail * free.f_frsize:
             raise StorageFull(f"The storage has no room for {size} bytes. Ask whoever runs the site for some.")
         handle = f"{int(time.time())}-{secrets.token_hex(16)}"
-        with full_is_said(), (folder / handle).open("xb") as out:
-            out.truncate(size)
+        try:
+            with full_is_said(), (folder / handle).open("xb") as out:
+                out.truncate(size)
+        except BaseException:
+            (folder / handle).unlink(missing_ok=True)
+            raise
         return handle
 
     def put_part(

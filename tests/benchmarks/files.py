@@ -1,10 +1,11 @@
-"""1 GiB up and down through the REST API, beside `cp` and `sha256sum` of the same file on the same disk.
+"""1 GiB up and down through the REST API, whole and in parts, beside `cp`, `sha256sum` and hashlib of the same file on the same
+disk, and beside MLflow's artifact proxy where one runs.
 
-    python tests/benchmarks/files.py --data var [--mib 1024] [--rounds 3]
+    python tests/benchmarks/files.py --data var [--mib 1024] [--rounds 3] [--mlflow http://127.0.0.1:5000]
 
 Needs a running instance with its demo workspace (`make run`); `--data` is its data folder. Prints JSON: seconds and MB/s
-(medians of the rounds), the ratio to the slower of cp and sha256sum (aim: at least 0.5), and by how many MiB the memory of
-the site's processes grew at most while files passed through (aim: flat).
+(medians of the rounds), the ratio to the slower of cp and hashlib's SHA-256 (aim: at least 0.7), and by how many MiB the memory
+of the site's processes grew at most while files passed through (aim: flat).
 """
 
 from __future__ import annotations
@@ -67,13 +68,41 @@ class Site:
         connection = self.connection()
         connection.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {self.key}"})
         answer = connection.getresponse()
-        buffer = memoryview(bytearray(BLOCK))
-        with file.open("wb", buffering=0) as out:
-            while count := answer.readinto(buffer):
-                out.write(buffer[:count])
+        save(answer, file)
         connection.close()
         if answer.status != 200:
             raise SystemExit(f"GET {path}: {answer.status}")
+
+    def upload_in_parts(self, path: str, file: Path) -> None:
+        """As the CLI does: three parts at a time, then completed and linked."""
+        team = path.split("/")[2]
+        upload = self.call("POST", "/uploads", {"team": team, "size": file.stat().st_size, "part_size": 64 << 20})
+        waiting = list(upload["parts"])
+
+        def work() -> None:
+            connection = self.connection()
+            with file.open("rb", buffering=0) as stream:
+                while waiting:
+                    part = waiting.pop()
+                    stream.seek((part["number"] - 1) * upload["part_size"])
+                    headers = {"Authorization": f"Bearer {self.key}", "Content-Length": str(part["size"])}
+                    address = f"/api/v1/uploads/{upload['id']}/parts/{part['number']}"
+                    connection.request("PUT", address, Limited(stream, part["size"]), headers)
+                    answer = connection.getresponse()
+                    answer.read()
+                    if answer.status != 200:
+                        raise SystemExit(f"part {part['number']}: {answer.status}")
+            connection.close()
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.call("POST", f"/uploads/{upload['id']}/complete")
+        base, name = path.rsplit("/", 1)
+        self.call("POST", base, {"path": name, "upload": upload["id"]})
+        self.call("DELETE", f"/uploads/{upload['id']}")
 
     def processes(self) -> list[psutil.Process]:
         """Everything that listens on the site's port, and its children."""
@@ -90,6 +119,42 @@ class Site:
             except psutil.Error:
                 continue
         return list(found.values())
+
+
+class Limited:
+    """So many bytes of a file from where it stands."""
+
+    def __init__(self, stream: Any, left: int) -> None:
+        self.stream, self.left = stream, left
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self.stream.read(min(size, self.left))
+        self.left -= len(block)
+        return block
+
+
+class Peer:
+    """MLflow's artifact proxy."""
+
+    def __init__(self, address: str) -> None:
+        self.site = Site(address, "")
+        self.path = "/api/2.0/mlflow-artifacts/artifacts/bench/weights.safetensors"
+
+    def upload(self, file: Path) -> None:
+        connection = self.site.connection()
+        with file.open("rb", buffering=0) as stream:
+            connection.request("PUT", self.path, stream, {"Content-Length": str(file.stat().st_size)})
+            answer = connection.getresponse()
+            answer.read()
+        connection.close()
+        if answer.status != 200:
+            raise SystemExit(f"MLflow: {answer.status}")
+
+    def download(self, file: Path) -> None:
+        connection = self.site.connection()
+        connection.request("GET", self.path)
+        save(connection.getresponse(), file)
+        connection.close()
 
 
 class Memory(threading.Thread):
@@ -119,14 +184,28 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(site: Site, folder: Path, mib: int, rounds: int) -> dict[str, Any]:
-    source, target = folder / "source.bin", folder / "target.bin"
+def save(answer: http.client.HTTPResponse, file: Path) -> None:
+    buffer = memoryview(bytearray(BLOCK))
+    with file.open("wb", buffering=0) as out:
+        while count := answer.readinto(buffer):
+            out.write(buffer[:count])
+
+
+def hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def measure(site: Site, folder: Path, mib: int, rounds: int, peer: Peer | None = None) -> dict[str, Any]:
+    source, target, peer_target = (folder / name for name in ("source.bin", "target.bin", "peer.bin"))
     digest = write_random(source, mib)
     name = f"bench-{os.getpid()}"
     site.call("POST", "/models", {"team": "acme", "name": name, "task": "text-generation"})
     number = site.call("POST", f"/models/acme/{name}/versions", {"message": "benchmark"})["number"]
     base = f"/models/acme/{name}/versions/{number}"
-    times: dict[str, list[float]] = {"cp": [], "sha256sum": [], "up": [], "down": []}
+    times: dict[str, list[float]] = {
+        name: [] for name in ("cp", "sha256sum", "hashlib", "up", "up_in_parts", "down", "mlflow_up", "mlflow_down")
+    }
     site.upload(f"{base}/files/warm.txt", write_small(folder / "warm.txt"))
     memory = Memory(site.processes())
     memory.start()
@@ -136,20 +215,30 @@ def measure(site: Site, folder: Path, mib: int, rounds: int) -> dict[str, Any]:
         times["sha256sum"].append(
             seconds(lambda: subprocess.run(["sha256sum", source], check=True, capture_output=True))
         )
+        times["hashlib"].append(seconds(lambda: hash_file(source)))
+        times["up_in_parts"].append(seconds(lambda: site.upload_in_parts(f"{base}/files/parts.safetensors", source)))
         times["up"].append(seconds(lambda: site.upload(f"{base}/files/weights.safetensors", source)))
         target.unlink(missing_ok=True)
         times["down"].append(seconds(lambda: site.download(f"{base}/files/weights.safetensors", target)))
+        if peer:
+            times["mlflow_up"].append(seconds(lambda: peer.upload(source)))
+            times["mlflow_down"].append(seconds(lambda: peer.download(peer_target)))
+            peer_target.unlink()
     grown = memory.finish()
-    if hashlib.file_digest(target.open("rb"), "sha256").hexdigest() != digest:
+    if hash_file(target) != digest:
         raise SystemExit("What came back is not what was sent.")
     site.call("DELETE", base)
-    medians = {what: statistics.median(values) for what, values in times.items()}
-    slower = max(medians["cp"], medians["sha256sum"])
+    medians = {what: statistics.median(values) for what, values in times.items() if values}
+    slower = max(medians["cp"], medians["hashlib"])
+    ways = ("up", "up_in_parts", "down")
     return {
         "mib": mib,
         "seconds": {what: round(value, 3) for what, value in medians.items()},
         "mb_per_s": {what: round(mib * 1.048576 / value) for what, value in medians.items()},
-        "ratio_to_slower_of_cp_and_sha256sum": {what: round(slower / medians[what], 2) for what in ("up", "down")},
+        "ratio_to_slower_of_cp_and_hashlib": {what: round(slower / medians[what], 2) for what in ways},
+        "times_mlflow": {what: round(medians[f"mlflow_{what}"] / medians[what], 1) for what in ("up", "down")}
+        if peer
+        else {},
         "site_memory_grown_mib": round(grown, 1),
         "site_processes": len(memory.processes),
     }
@@ -182,6 +271,7 @@ def main() -> None:
     parser.add_argument("--key", help="API key of a contributor in team acme, likewise")
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mlflow", help="address of an MLflow server with an artifact proxy, to stand beside")
     given = parser.parse_args()
     if given.site and given.key:
         site = Site(given.site, given.key)
@@ -190,7 +280,11 @@ def main() -> None:
         site = Site(demo["site"], demo["people"]["alice"]["api_key"])
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=given.data if given.data.is_dir() else None))
     try:
-        print(json.dumps(measure(site, folder, given.mib, given.rounds), indent=2))
+        print(
+            json.dumps(
+                measure(site, folder, given.mib, given.rounds, Peer(given.mlflow) if given.mlflow else None), indent=2
+            )
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

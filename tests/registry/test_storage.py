@@ -104,7 +104,7 @@ def test_memory_stays_at_a_few_blocks(storage_root):
     incoming = storage.receive(Zeros(), limit=10**12)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert incoming.size == 128 * storage.BLOCK and peak < 24 * storage.BLOCK
+    assert incoming.size == 128 * storage.BLOCK and peak < 16 * storage.BLOCK
 
 
 def test_only_what_nobody_writes_to_is_swept(storage_root):
