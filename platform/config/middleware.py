@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 from django.urls import resolve
 
+import doors.huggingface.hot
 import doors.mlflow.hot
 import registry.hot
 from accounts import refusals
@@ -81,6 +82,8 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
             response: HttpResponseBase = view(request, **parts)
             return response
         if request.path_info.startswith("/hf/"):
+            if (quick := doors.huggingface.hot.answer(request)) is not None:
+                return quick
             view, _, parts = resolve(request.path_info, "doors.huggingface.urls")
             return cast(HttpResponseBase, view(request, **parts))
         return get_response(request)
