@@ -58,8 +58,9 @@ def to_version(version: Version, by: Actor) -> list[Reference]:
         Reference("alias", f"alias '{alias.name}'", version.asset.get_absolute_url())
         for alias in Alias.objects.filter(version=version).order_by("name")[:MOST]
     ]
-    asked = ApprovalRequest.objects.filter(kind=version.asset.kind, version_id=version.pk)
-    found += _requests(asked)
+    asked = Q(kind=version.asset.kind, version_id=version.pk)
+    served = Q(kind="deployment", change__model=str(version.asset), change__version=version.number)
+    found += _requests(asked | served)
     only = Version.objects.filter(pk=version.pk)
     links = Link.objects.filter(origin=version)
     return [*found, *_lineage(links, by), *_above(only.order_by().values("pk"), by)]
@@ -73,14 +74,19 @@ def to_asset(asset: Asset, by: Actor) -> list[Reference]:
         for alias in asset.aliases.order_by("name")
         if gate.is_protected(asset.team, asset.kind, str(asset), alias.name)
     ]
-    found += _requests(ApprovalRequest.objects.filter(kind=asset.kind, asset_id=asset.pk))
+    found += requests_about(asset)
     own = Version.objects.filter(asset=asset).order_by().values("pk")
     links = Link.objects.filter(Q(origin__in=own) | Q(origin_asset=asset)).exclude(version__asset=asset)
     return [*found, *_lineage(links, by), *_above(own, by)]
 
 
-def _requests(rows: QuerySet[ApprovalRequest]) -> list[Reference]:
-    waiting = rows.filter(state__in=_WAITING).order_by("pk")[:MOST]
+def requests_about(asset: Asset) -> list[Reference]:
+    """Requests that wait and are about this asset, or about a deployment of it."""
+    return _requests(Q(kind=asset.kind, asset_id=asset.pk) | Q(kind="deployment", change__model=str(asset)))
+
+
+def _requests(about: Q) -> list[Reference]:
+    waiting = ApprovalRequest.objects.filter(about, state__in=_WAITING).order_by("pk")[:MOST]
     return [Reference("request", f"request {row.pk}", f"/requests/{row.pk}") for row in waiting]
 
 

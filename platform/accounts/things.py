@@ -27,6 +27,8 @@ def named(team: Team, name: str, kind: str = "") -> Iterator[tuple[str, Model]]:
     for one in [kind] if kind else KINDS:
         app, model, has_kind = KINDS[one]
         rows = apps.get_model(app, model)._default_manager.filter(team=team, name=name)
+        if model == "Asset":
+            rows = rows.filter(deleted_at=None)  # a deleted one has given its name away
         if (row := (rows.filter(kind=one) if has_kind else rows).first()) is not None:
             row.team = team
             yield one, row

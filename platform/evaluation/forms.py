@@ -78,7 +78,7 @@ class EvaluationForm(forms.Form):
     def _versions(self, kind: Asset.Kind, chosen: str) -> list[tuple[str, str]]:
         """The newest registered versions of what is named, and the chosen one however old it is."""
         try:
-            rows = Version.objects.filter(asset=self.asset(kind)).registered().order_by("-number")
+            rows = Version.objects.filter(asset=self.asset(kind)).registered().listed().order_by("-number")
         except Problem:
             return []
         found = list(rows.values_list("number", "message")[:NEWEST])

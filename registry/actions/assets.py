@@ -9,9 +9,8 @@ from accounts.models import Team
 from accounts.roles import Permission
 from governance import policies
 from governance.ledger.actions import Action, record
-from governance.models import ApprovalRequest
 from governance.stages import Stage
-from registry import search
+from registry import references, search
 from registry.actions.common import asset_target, lock_asset, person, touch
 from registry.actions.evidence import deposit_name
 from registry.models import Asset
@@ -140,13 +139,10 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
     if name == asset.name:
         return asset
     old, new = str(asset), f"{asset.team.name}/{name}"
-    waiting = ApprovalRequest.objects.filter(
-        kind=asset.kind, asset_id=asset.pk, state__in=(ApprovalRequest.State.OPEN, ApprovalRequest.State.APPROVED)
-    ).first()
-    if waiting is not None:
+    if waiting := references.requests_about(asset):
         raise Conflict(
-            f"Request {waiting.pk} about {old} waits for a decision. Have it decided or withdraw it, then rename.",
-            link=f"/requests/{waiting.pk}",
+            f"About {old}, {waiting[0].label} waits for a decision. Have it decided or withdraw it, then rename.",
+            link=waiting[0].href,
             code="in_use",
         )
     if any(

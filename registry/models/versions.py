@@ -24,7 +24,8 @@ class VersionQuerySet(models.QuerySet["Version"]):
         return self.filter(deleted_at=None, archived_at=None)
 
     def registered(self) -> "VersionQuerySet":
-        return self.filter(state=Version.State.REGISTERED)
+        """Registered, and not deleted."""
+        return self.filter(state=Version.State.REGISTERED, deleted_at=None)
 
 
 class Version(models.Model):

@@ -368,3 +368,43 @@ def test_a_link_names_one_origin_and_never_itself(make_asset, make_version, by):
     actions.link_versions(version=version, relation="copy_of", origin_name="hub/x", by=by)
     actions.link_versions(version=version, relation="copy_of", origin_name="hub/x", by=by)
     assert version.origins.count() == 1
+
+
+# A deleted one and its successor of the same name
+
+
+def test_a_grant_by_name_means_the_one_that_is_there(make_asset, cast, actor, by):
+    from accounts.things import find
+
+    gone = make_asset("dates")
+    actions.delete_asset(asset=gone, by=by)
+    there = make_asset("dates")
+    assert find(by, cast.team, "dates", "model")[1] == there
+
+
+def test_a_deleted_version_is_offered_nowhere(make_asset, make_version, by):
+    from evaluation.reads import get_or_latest
+    from serving.reads import choices
+
+    asset = make_asset("dates")
+    first, second = make_version(asset), make_version(asset)
+    actions.delete_version(version=second, by=by)
+    assert get_or_latest(by, asset, None) == first
+    assert [choice.version for choice in choices(asset, "development", asked=2)] == [first]
+
+
+def test_a_request_for_a_deployment_holds_the_model_and_its_name(make_asset, make_version, by, cast, actor):
+    from governance.actions import create_policy
+    from serving.actions import request_create
+
+    create_policy(
+        team=cast.team, kind="deployment", pattern="*", stage="staging", checks=[],
+        reviews={"count": 1, "role": "reviewer"}, by=actor(cast.admin),
+    )  # fmt: skip
+    version = make_version(make_asset("dates"))
+    request_create(team=cast.team, name="dep", version=version, stage="staging", by=actor(cast.dana))
+    with pytest.raises(InUse) as refused:
+        actions.delete_version(version=version, by=by)
+    assert [one.kind for one in refused.value.references] == ["request"]
+    with pytest.raises(Conflict):
+        actions.rename_asset(asset=version.asset, name="days", by=by)

@@ -66,7 +66,9 @@ def read(actor: Actor, *, kind: str, asset: str, version: str, alias: str) -> Ch
 
 def _assets(actor: Actor, kind: str) -> list[str]:
     rows: Any = (
-        Prompt.objects.visible_to(actor) if kind == "prompt" else Asset.objects.visible_to(actor).filter(kind=kind)
+        Prompt.objects.visible_to(actor)
+        if kind == "prompt"
+        else Asset.objects.visible_to(actor).filter(kind=kind, archived_at=None)
     )
     names = rows.order_by("-updated_at", "-id").values_list("team__name", "name")[:_MOST_ASSETS]
     return [f"{team}/{name}" for team, name in names]
@@ -76,7 +78,7 @@ def _versions(found: Asset | Prompt) -> list[tuple[int, str]]:
     rows: Any = (
         PromptVersion.objects.filter(prompt=found)
         if isinstance(found, Prompt)
-        else Version.objects.filter(asset=found).registered()
+        else Version.objects.filter(asset=found, archived_at=None).registered()
     )
     return list(rows.order_by("-number").values_list("number", "message")[:_MOST_VERSIONS])
 

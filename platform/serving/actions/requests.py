@@ -103,7 +103,7 @@ def apply_request(*, request: ApprovalRequest, by: Actor) -> Deployment:
     version = (
         Version.objects.select_related("asset__team")
         .filter(asset__team__name=team, asset__name=model, asset__kind="model", number=change["version"])
-        .filter(digest=change["digest"])
+        .filter(digest=change["digest"], deleted_at=None, asset__deleted_at=None)
         .first()
     )
     if version is None:
