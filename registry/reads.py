@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Left
@@ -15,6 +15,8 @@ from registry.actions.lifecycle import grace
 from registry.models import Alias, AliasMove, Asset, AssetTag, File, Version, VersionTag
 from registry.models.assets import AssetQuerySet
 from registry.models.tags import INDEXED
+
+T = TypeVar("T", AssetTag, VersionTag)
 
 
 def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
@@ -36,12 +38,17 @@ def tagged(model: type[AssetTag] | type[VersionTag], owner: str, text: str) -> E
     """A filter: those with this tag, 'key' or 'key:value'. A key may have colons of its own: either reading counts."""
     text = text.replace("\0", "")
     key, colon, value = text.partition(":")
-    rows: Any = model._default_manager.filter(**{owner: OuterRef("pk")})
-    found = Q(key=text)
-    if colon:
-        rows = rows.alias(beginning=Left("value", INDEXED))
-        found |= Q(key=key, beginning=value[:INDEXED], value=value)
-    return Exists(rows.filter(found))
+    rows: Any = model._default_manager.alias(beginning=Left("value", INDEXED)).filter(**{owner: OuterRef("pk")})
+    return Exists(rows.filter(Q(key=text) | _says(key, value) if colon else Q(key=text)))
+
+
+def tags_saying(model: type[T], key: str, value: str) -> QuerySet[T]:
+    """The tags of this key and value, found by the index: by the value's beginning, then by the whole."""
+    return model._default_manager.alias(beginning=Left("value", INDEXED)).filter(_says(key, value))
+
+
+def _says(key: str, value: str) -> Q:
+    return Q(key=key, beginning=value[:INDEXED], value=value)
 
 
 def get_asset(by: Actor, kind: str, address: str) -> Asset:

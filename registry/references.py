@@ -43,7 +43,8 @@ class _Above:
         held = Q()
         for field in self.fields:
             held |= Q(**{f"{field}__in": versions})
-        return apps.get_model(self.app, self.model)._default_manager.filter(held, self.only)
+        rows: QuerySet[Any] = apps.get_model(self.app, self.model)._default_manager.filter(held, self.only)
+        return rows
 
 
 _ABOVE = (

@@ -40,7 +40,8 @@ def asset_json(asset: Asset) -> dict[str, Any]:
 
 def tags_of(thing: Asset | Version) -> dict[str, str]:
     """Its tags by key. Lists prefetch them."""
-    return {tag.key: tag.value for tag in sorted(thing.tags.all(), key=lambda tag: tag.key)}
+    tags: list[Any] = list(thing.tags.all())
+    return {tag.key: tag.value for tag in sorted(tags, key=lambda tag: str(tag.key))}
 
 
 def deleted_json(thing: Asset | Version) -> dict[str, Any]:

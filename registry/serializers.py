@@ -91,7 +91,7 @@ class CardOut(In):
 class DeletedOut(In):
     id = serializers.IntegerField()
     kind = serializers.CharField(help_text="model, dataset or version")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field, which the metaclass takes out of the class
     deleted_at = serializers.DateTimeField()
     purged_from = serializers.DateField(help_text="From this day on its files are gone for ever.")
 

@@ -1,7 +1,8 @@
 """The end of assets and versions: archived (out of the lists, all else as ever), deleted (into the bin for a grace period),
 restored from either, and purged (the bytes are gone, what was known of them stays)."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -210,13 +211,13 @@ def grace() -> timedelta:
     return timedelta(days=settings.PURGE_AFTER_DAYS)
 
 
-def purge_day(deleted_at: object) -> str:
-    """From which day on (UTC) the files of what was deleted then are let go."""
-    return str((deleted_at + grace()).date())  # type: ignore[operator]
+def purge_day(deleted_at: datetime | None) -> str:
+    """From which day on (UTC) the files of what was deleted then are let go; '' of what is not deleted."""
+    return str((deleted_at + grace()).date()) if deleted_at else ""
 
 
 def _tell(
-    version: Version, action: Action, before: dict[str, object], after: dict[str, object], reason: str, by: Actor
+    version: Version, action: Action, before: Mapping[str, object], after: Mapping[str, object], reason: str, by: Actor
 ) -> None:
     if by.user is not None:
         touch(version.asset, by)
@@ -234,7 +235,7 @@ def _tell(
 
 
 def _tell_asset(
-    asset: Asset, action: Action, before: dict[str, object], after: dict[str, object], reason: str, by: Actor
+    asset: Asset, action: Action, before: Mapping[str, object], after: Mapping[str, object], reason: str, by: Actor
 ) -> None:
     touch(asset, by)
     search.refresh(asset)

@@ -11,19 +11,10 @@ MAX_KEY, MAX_VALUE = 250, 100_000
 INDEXED = 200
 
 
-class TagQuerySet(models.QuerySet["models.Model"]):
-    def saying(self, key: str, value: str) -> "TagQuerySet":
-        """Those of this key and value, by the index."""
-        beginning = models.Q(beginning=value[:INDEXED])
-        return self.alias(beginning=Left("value", INDEXED)).filter(beginning, key=key, value=value)
-
-
 class AssetTag(models.Model):
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="tags")
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True)
-
-    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["key"]
@@ -38,8 +29,6 @@ class VersionTag(models.Model):
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="tags")
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True)
-
-    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["key"]
