@@ -73,7 +73,7 @@ def test_archived_ones_are_listed_when_asked_for(client, version):
     assert client.post(f"{DATES}/archive").json()["archived_at"]
     assert client.get("/api/v1/models").json()["results"] == []
     assert len(client.get("/api/v1/models?archived=true").json()["results"]) == 1
-    assert client.get("/api/v1/models?archived=maybe").status_code == 400
+    assert client.get(f"{DATES}/versions?archived=maybe").status_code == 400
     assert client.post(f"{DATES}/restore").json()["archived_at"] is None
 
 
