@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from accounts.errors import Conflict
@@ -46,7 +47,13 @@ def of_version(version: Version) -> list[Row]:
         raise Conflict("The tensors of a draft can't be listed: register it first.")
     if not version.facts.get("tensors"):
         return []
-    files = manifest(version)
+    return list(_of_digest(version.pk, version.digest, formats.PARSER))
+
+
+@lru_cache(maxsize=2)
+def _of_digest(version_id: int, digest: str, parser: int) -> tuple[Row, ...]:
+    """What follows from bytes that never change: kept for the next page of the same list, since there may be 50,000."""
+    files = manifest(Version.objects.get(pk=version_id, digest=digest))
     found: dict[str, list[Tensor]] = {}
     kinds = formats.weights(files)
     for path in kinds:
@@ -54,7 +61,7 @@ def of_version(version: Version) -> list[Row]:
             found[path] = formats.look(files, path).tensors
         except NotRead:
             continue
-    return [Row(path, tensor) for path in main_weights(kinds, found) for tensor in found[path]]
+    return tuple(Row(path, tensor) for path in main_weights(kinds, found) for tensor in found[path])
 
 
 def select(rows: list[Row], *, search: str = "", file: str = "", prefix: str = "", sort: str = "place") -> list[Row]:

@@ -43,4 +43,4 @@ def decimal(value: Any) -> str:
 @register.filter
 def unlocal(value: Any) -> str:
     """A number as HTML wants it, whatever the language."""
-    return repr(min(float(value), 1.0)) if isinstance(value, int | float) else ""
+    return repr(float(value)) if isinstance(value, int | float) else ""

@@ -9,8 +9,9 @@ from home.comparison.changes import Change, describe
 from home.comparison.content import ConfigChange, TextChange, ValueChange
 from home.comparison.metrics import MetricRow, compare_metrics, figures_of, latest_figures
 from prompts.models import PromptVersion
+from registry.actions import weights
 from registry.comparison import FileChange
-from registry.models import Version
+from registry.models import Asset, Version, WeightComparison
 
 # A version of 100,000 files is compared in full, and listed up to here.
 MOST_FILES = 200
@@ -34,6 +35,7 @@ class Comparison:
     metrics: Sequence[MetricRow] = ()
     change: Change | None = None
     added_bytes: int = field(default=0)
+    weights: WeightComparison | None = None  # how far they moved, where somebody had it measured
 
     @property
     def cautions(self) -> list[str]:
@@ -110,4 +112,5 @@ def _version(request: ApprovalRequest, metrics: Sequence[MetricRow]) -> Comparis
         facts=content.fact_changes(before, after),
         texts=[TextChange("Card", card, after.card)] if card != after.card else [],
         metrics=metrics,
+        weights=weights.weights_of(before, after) if before and after.asset.kind == Asset.Kind.MODEL else None,
     )

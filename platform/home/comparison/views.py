@@ -1,5 +1,6 @@
 """Pages: two versions side by side, and how far the weights moved, live while it is measured."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -12,7 +13,7 @@ from home.comparison.content import hidden_why
 from home.comparison.versions import compare_versions, pair
 from registry import actions
 from registry.actions import weights
-from registry.models import Version
+from registry.models import Version, WeightComparison
 from registry.pages import asset_page
 
 MOST_LINES = 100
@@ -43,8 +44,7 @@ def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> Ht
         "before": before,
         "after": after,
         "numbers": list(asset.versions.live().order_by("-number").values_list("number", flat=True)[:100]),
-        "weights": found.weights,
-        "lines": _lines(found.weights) if found.weights else [],
+        **_measured(found.weights),
     }
     return render(request, "home/comparison/compare.html", page)
 
@@ -59,10 +59,12 @@ def _labels(request: HttpRequest, before: Version, after: Version) -> dict[str, 
     }
 
 
-def _lines(row: weights.WeightComparison) -> list[weights.Line]:
-    """The tensors that moved furthest first."""
-    lines = weights.unpack(row.tensors) if row.state == row.State.DONE else []
-    return sorted(lines, key=lambda line: (line[1] is None, -(line[1] or 0.0)))[:MOST_LINES]
+def _measured(row: WeightComparison | None) -> dict[str, Any]:
+    """The tensors that moved furthest first, and how far the furthest did: the drawings are on its scale."""
+    done = row is not None and row.state == row.State.DONE
+    lines = weights.unpack(row.tensors) if row is not None and done else []
+    lines.sort(key=lambda line: (line[1] is None, -(line[1] or 0.0)))
+    return {"weights": row, "lines": lines[:MOST_LINES], "furthest": (lines[0][1] if lines else None) or 1.0}
 
 
 @login_required
@@ -73,7 +75,7 @@ def weights_state(request: HttpRequest, kind: str, team: str, name: str) -> Http
     asset, before, after = pair(by, kind, f"{team}/{name}", _given(request))
     hidden = hidden_why(before, after, by).startswith("Gated")
     row = None if hidden else weights.weights_of(before, after)
-    page = {"asset": asset, "weights": row, "lines": _lines(row) if row else [], **_labels(request, before, after)}
+    page = {"asset": asset, **_measured(row), **_labels(request, before, after)}
     return render(request, "home/comparison/weights.html", page)
 
 
