@@ -40,7 +40,7 @@ def create_evaluation(
     available = datasets.count(dataset_version)
     total = min(available, settings.limit or available)
     if not total:
-        raise Invalid("dataset", f"{dataset_version} has no rows in .jsonl or .csv files.")
+        raise Invalid("dataset", f"{dataset_version} has no rows in .jsonl, .csv or .parquet files.")
     if total > parameters.MAX_EXAMPLES:
         raise Invalid(
             "parameters.limit",

@@ -102,7 +102,7 @@ class Rows(RegistryView):
 
     @extend_schema(
         summary="Rows of a registered dataset version",
-        description="The rows of its .jsonl and .csv files, in the order of paths and lines.",
+        description="The rows of its .jsonl, .csv and .parquet files, in the order of paths and lines.",
         parameters=PAGE,
         responses={200: RowsOut, 404: PROBLEMS[404], 409: PROBLEMS[409]},
     )
