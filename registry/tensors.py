@@ -77,7 +77,7 @@ def select(rows: list[Row], *, search: str = "", file: str = "", prefix: str = "
     if sort == "name":
         found.sort(key=lambda row: (natural(row.tensor.name), row.path))
     elif sort == "size":
-        found.sort(key=lambda row: (-row.tensor.size, -row.tensor.count, row.tensor.name, row.path))
+        found.sort(key=lambda row: (-row.tensor.size, -row.tensor.elements, row.tensor.name, row.path))
     return found
 
 
@@ -100,7 +100,7 @@ def groups(rows: list[Row], prefix: str = "") -> list[Group]:
                 (alone.tensor.name if alone else name)[start:],
                 "" if alone else name,
                 len(inner),
-                sum(row.tensor.count for row in inner),
+                sum(row.tensor.elements for row in inner),
                 sum(row.tensor.size for row in inner),
                 alone,
             )

@@ -86,7 +86,7 @@ class Tensors(RegistryView):
                 "name": row.tensor.name,
                 "dtype": row.tensor.dtype,
                 "shape": row.tensor.shape,
-                "parameters": row.tensor.count,
+                "parameters": row.tensor.elements,
                 "size": row.tensor.size,
                 "file": row.path,
             }

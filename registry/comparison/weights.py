@@ -94,8 +94,8 @@ def distance(
     largest = 0.0
     wide, wide_new = _WIDTH.get(before.dtype, 1), _WIDTH.get(after.dtype, 1)
     with np.errstate(all="ignore"):
-        for start in range(0, before.count, BLOCK):
-            count = min(BLOCK, before.count - start)
+        for start in range(0, before.elements, BLOCK):
+            count = min(BLOCK, before.elements - start)
             a = decode(before.dtype, _read(old, before.at + start * wide, count * wide)).astype(np.float64)
             b = decode(after.dtype, _read(new, after.at + start * wide_new, count * wide_new)).astype(np.float64)
             apart = b - a
@@ -105,7 +105,7 @@ def distance(
             squares_apart += float(apart @ apart)
             largest = max(largest, float(np.max(np.abs(apart)))) if count else largest
             if not math.isfinite(squares_old + squares_new + squares_apart):
-                tick((before.count - start) * (wide + wide_new))
+                tick((before.elements - start) * (wide + wide_new))
                 return Distance(None, None, None)
             tick(count * (wide + wide_new))
     lengths = math.sqrt(squares_old) * math.sqrt(squares_new)

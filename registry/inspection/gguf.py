@@ -141,7 +141,7 @@ def _placed(
             raise source.wrong(f"tensor '{tensor.name[:100]}' begins at a place where none can be ({offset}).")
         if shape and shape[-1] % block:
             raise source.wrong(f"a row of tensor '{tensor.name[:100]}' is no multiple of {dtype}'s block of {block}.")
-        size = tensor.count // block * width
+        size = tensor.elements // block * width
         if size > source.size - tensor.at:
             raise source.wrong(
                 f"tensor '{tensor.name[:100]}' needs {size} bytes, and the file ends before.",

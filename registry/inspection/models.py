@@ -95,7 +95,7 @@ def _weights(
     size = parameters = count = 0
     for path in paths:
         for tensor in parsed[path].tensors:
-            elements[tensor.dtype] += tensor.count
+            elements[tensor.dtype] += tensor.elements
             parameters += logical(tensor, quantisation)
             size += tensor.size
             count += 1
@@ -126,7 +126,7 @@ def _weights(
 def logical(tensor: Tensor, quantisation: dict[str, Any]) -> int:
     """How many parameters a tensor stands for: quantised ones are packed several to an element, with scales beside them."""
     if not quantisation:
-        return tensor.count
+        return tensor.elements
     if tensor.name.endswith(_BESIDE) or ".quant_state." in tensor.name:
         return 0
     bits = quantisation.get("bits") or (4 if quantisation.get("method") == "mxfp4" else 0)
@@ -134,8 +134,8 @@ def logical(tensor: Tensor, quantisation: dict[str, Any]) -> int:
         quantisation.get("method") == "bitsandbytes" and bits == 4 and tensor.dtype == "U8"
     )
     if packed and bits and tensor.dtype in _BITS_OF:
-        return tensor.count * _BITS_OF[tensor.dtype] // bits
-    return tensor.count
+        return tensor.elements * _BITS_OF[tensor.dtype] // bits
+    return tensor.elements
 
 
 def _warnings(files: Manifest, config: dict[str, Any], task: str, facts: dict[str, Any], why_not: str) -> list[str]:

@@ -181,7 +181,7 @@ def _initialiser(walk: _Walk, end: int, found: _Found) -> Tensor:
     if not is_shape(shape):
         raise walk.source.wrong(f"the shape of initialiser '{name[:100]}' is absurd.")
     tensor = Tensor(name, _TYPES.get(dtype, f"TYPE_{dtype}"), tuple(shape), 0, at)
-    size = bytes_of(tensor.dtype, tensor.count)
+    size = bytes_of(tensor.dtype, tensor.elements)
     if at >= 0 and size and raw != size:
         raise walk.source.wrong(f"initialiser '{name[:100]}' has {raw} bytes, but its shape needs {size}.")
     if external:

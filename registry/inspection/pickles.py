@@ -210,6 +210,10 @@ def _pop(machine: _Machine, _: Any) -> None:
     machine.stack.pop()
 
 
+def _pop_mark(machine: _Machine, _: Any) -> None:
+    machine.since_mark()
+
+
 _ARGUMENTS = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES",
      "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "FLOAT", "BINFLOAT"}
@@ -242,7 +246,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "PERSID": lambda machine, argument: machine.stack.append(Persistent(argument)),
     "BINPERSID": lambda machine, _: machine.stack.append(Persistent(machine.pop())),
     "POP": _pop,
-    "POP_MARK": lambda machine, _: machine.since_mark() and None,
+    "POP_MARK": _pop_mark,
     "DUP": lambda machine, _: machine.stack.append(machine.top()),
     "EXT1": lambda machine, _: machine.stack.append(Opaque("extension")),
     "EXT2": lambda machine, _: machine.stack.append(Opaque("extension")),

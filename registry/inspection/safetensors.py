@@ -89,8 +89,8 @@ def _tensor(source: Source, name: str, entry: Any, begin: int) -> Tensor:
     if not sound:
         raise source.wrong(f"the entry of tensor '{plain(name, 100)}' in its header is not valid.")
     found = Tensor(plain(name, 500), dtype, tuple(shape), end - first, begin + first)
-    if dtype in BITS and bytes_of(dtype, found.count) != found.size:
+    if dtype in BITS and bytes_of(dtype, found.elements) != found.size:
         raise source.wrong(
-            f"tensor '{found.name[:100]}' has {found.size} bytes, but its shape needs {bytes_of(dtype, found.count)}."
+            f"tensor '{found.name[:100]}' has {found.size} bytes, but its shape needs {bytes_of(dtype, found.elements)}."
         )
     return found

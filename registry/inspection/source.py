@@ -52,7 +52,7 @@ class Tensor(NamedTuple):
     at: int = -1
 
     @property
-    def count(self) -> int:
+    def elements(self) -> int:
         return math.prod(self.shape)
 
 

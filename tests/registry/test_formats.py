@@ -45,7 +45,7 @@ def test_safetensors_of_every_type():
         "d": {"dtype": "I64", "shape": [], "data_offsets": [12, 20]},
     }
     found = parsed("safetensors", raw_safetensors(header, bytes(20)))
-    assert [(t.name, t.dtype, t.shape, t.size, t.count) for t in found.tensors] == [
+    assert [(t.name, t.dtype, t.shape, t.size, t.elements) for t in found.tensors] == [
         ("a", "F8_E4M3", (2, 3), 6, 6), ("b", "BF16", (2,), 4, 2), ("c", "F4", (4,), 2, 4), ("d", "I64", (), 8, 1),
     ]  # fmt: skip
 
