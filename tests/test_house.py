@@ -25,6 +25,7 @@ EXAMPLES = {
 # Open to anybody, each for a reason.
 OPEN_PAGES = {
     "/healthz": "probes have no account",
+    "/api/v1/keys/model-signing": "a public key: whoever downloaded a version verifies it, here or elsewhere",
     "/readyz": "likewise",
     "/api/docs": "how to use the API, nothing of a team",
     "/api/v1/openapi.json": "likewise",

@@ -67,7 +67,7 @@ def files_of(version: Version) -> list[FileResult]:
 def state_of(version: Version, files: Sequence[FileResult] | None = None) -> ScanState:
     files = files_of(version) if files is None else files
     done = [file for file in files if file.scan]
-    sandbox = next((file.scan.sandbox for file in done if file.scan and file.scan.sandbox), {})
+    sandbox: dict[str, Any] = next((file.scan.sandbox for file in done if file.scan and file.scan.sandbox), {})
     if len(done) < len(files):
         return ScanState("scanning" if done else "queued", "", files, sandbox=sandbox)
     return ScanState("done", worst([file.verdict for file in files]), files, sandbox=sandbox)
