@@ -139,3 +139,31 @@ def test_bars_cover_the_time_between_moves(version, make_version, cast):
         ("b", [(2, 100.0, 0.4)]),
     ]
     assert timelines.lines([], timezone.now()) == []
+
+
+def test_the_bin_costs_the_same_with_many(client, version, make_asset, make_version, cast, actor):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    def cost():
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/bin").status_code == 200
+        return len(captured)
+
+    by = actor(cast.alice)
+    actions.delete_version(version=version, by=by)
+    actions.delete_asset(asset=make_asset("gone"), by=by)
+    cost()
+    few = cost()
+    now = timezone.now()
+    rows = [
+        Asset(
+            team=cast.team, kind="model", name=f"gone-{n}", deleted_at=now, created_by=cast.alice, updated_by=cast.alice
+        )
+        for n in range(20)
+    ]
+    Asset.objects.bulk_create(rows)
+    Version.objects.bulk_create(
+        Version(asset=version.asset, number=n, created_by=cast.alice, deleted_at=now) for n in range(10, 30)
+    )
+    assert cost() == few <= 14
