@@ -1,5 +1,6 @@
 """Pages: one version, its life as a draft, and what differs between two."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -15,10 +16,10 @@ from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from governance.approved import approvals_of
-from registry import actions, browser, damage, datasets, gates, memory, reads
+from registry import actions, browser, damage, datasets, gates, memory, reads, uses
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
-from registry.models import Asset, File, Version
+from registry.models import Alias, Asset, File, Version
 from registry.pages import asset_page, card_page
 from registry.views.lifecycle import show_gone
 from registry.views.supply import supply_of
@@ -110,6 +111,7 @@ def show_version(
         "card_lacks": cards.missing(cards.parse(version.card), version.asset.kind),
         "warnings": version.facts.get("warnings", []),
         "supply": supply_of(version, actor_of(request)),
+        "uses": _uses(version, page["aliases"], actor_of(request)),
         "previous": version.asset.versions.live()
         .filter(number__lt=version.number)
         .values_list("number", flat=True)
@@ -118,6 +120,13 @@ def show_version(
     }
     status = problem.status if problem else 422 if upload else 200
     return render(request, "registry/version.html", page, status=status)
+
+
+def _uses(version: Version, aliases: Iterable[Alias], by: Actor) -> list[uses.Way]:
+    """For a version that can be downloaded by whoever looks at it."""
+    if not version.is_registered or version.purged_at or not gates.may_read(by, version.asset):
+        return []
+    return uses.of(version, [alias.name for alias in aliases if alias.version_id == version.pk])
 
 
 def facts_of(version: Version) -> list[tuple[str, Any]]:

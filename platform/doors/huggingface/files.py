@@ -22,17 +22,12 @@ def resolve(request: HttpRequest, kind: str, team: str, name: str, revision: str
     file = file_of(found, path)
     assert found.version is not None
     size, sha256 = file.blob.size, file.blob_id
+    require_files(actor_of(request), asset)  # of HEAD too: it answers what GET would
     response = file_response(request, sha256=sha256, size=size, path=path)
     if sends_bytes(response):
         span = response.headers.get("Content-Range", "")
         what = {"path": path} | ({"range": span} if span else {})
-        try:
-            actions.record_download(version=found.version, what=what, by=actor_of(request))
-        except BaseException:
-            response.close()
-            raise
-    else:
-        require_files(actor_of(request), asset)
+        actions.record_download(version=found.version, what=what, by=actor_of(request))
     dress(response, commit=found.commit, etag=etag_of(file), size=size, large=is_large(path, size))
     return response
 
