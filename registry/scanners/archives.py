@@ -16,7 +16,7 @@ from typing import Any
 from registry.scanners.forms import form_of
 from registry.scanners.pickles import PROTOCOLS, TENSOR
 from registry.scanners.programs import program
-from registry.scanners.samples import NOTE, UNSAFE, Finding, Sample
+from registry.scanners.samples import BROKEN, NOTE, UNSAFE, Finding, Sample
 
 # Weights and text pack to a tenth at most; above this something is made to burst.
 MAX_RATIO = 100
@@ -30,16 +30,6 @@ _OPAQUE = (
     (b"Rar!\x1a\x07", "RAR"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x04\x22\x4d\x18", "LZ4"),
-)
-_BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    OSError,
-    ValueError,
-    RuntimeError,
-    NotImplementedError,
-    EOFError,
-    lzma.LZMAError,
 )
 
 
@@ -91,7 +81,7 @@ def _told(sample: Sample, members: Iterable[_Member]) -> Iterator[Finding]:
     except _Bomb as bomb:
         yield Finding(UNSAFE, "bomb", str(bomb), "Leave it out, or upload what is in it as files.")
         return
-    except _BROKEN as error:
+    except BROKEN as error:
         yield Finding(UNSAFE, "unreadable", f"The archive can't be read ({type(error).__name__}: {error}).", _UNPACK)
         return
     if not told and sample.form == "archive":
@@ -192,7 +182,7 @@ def _compressed(sample: Sample) -> Iterator[Finding]:
     except _Bomb as bomb:
         yield Finding(UNSAFE, "bomb", str(bomb), "Leave it out, or upload what is in it as files.")
         return
-    except _BROKEN as error:
+    except BROKEN as error:
         yield Finding(UNSAFE, "unreadable", f"It can't be unpacked ({type(error).__name__}).", _UNPACK)
         return
     kind = {b"\x1f": "gz", b"B": "bz2", b"\xfd": "xz"}[sample.head[:1]]

@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 
-from registry.scanners.samples import NOTE, UNSAFE, Finding, Sample
+from registry.scanners.samples import BROKEN, NOTE, UNSAFE, Finding, Sample
 
 _LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:Custom>)?Lambda"')
 _OPERATIONS = re.compile(
@@ -32,7 +32,7 @@ def _keras(sample: Sample) -> Iterator[Finding]:
         try:
             with zipfile.ZipFile(sample.rewound()) as archive, archive.open("config.json") as member:
                 found = bool(_LAMBDA.search(member.read(_MEMBER)))
-        except (KeyError, zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+        except BROKEN:
             yield Finding(UNSAFE, "unreadable", "Its configuration can't be read.", "Save the model anew.")
             return
     else:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from picklescan.scanner import SafetyLevel, scan_bytes
 
-from registry.scanners.samples import NOTE, UNSAFE, Finding, Sample
+from registry.scanners.samples import BROKEN, NOTE, UNSAFE, Finding, Sample
 
 PROTOCOLS = tuple(bytes((0x80, number)) for number in range(2, 6))
 TENSOR = re.compile(r"(?:^|/)data/\d+$")  # the numbers in a PyTorch archive, which begin with any bytes
@@ -83,7 +83,7 @@ def _inside(sample: Sample) -> Iterator[bytes]:
                         continue
                     elif head.startswith(PROTOCOLS) or PurePosixPath(name).suffix.lower() in (".pkl", ".pickle"):
                         yield head + member.read(_INNER)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+    except BROKEN:
         return  # the archives' finder says what is wrong with it
 
 
@@ -91,7 +91,7 @@ def _torchscript(sample: Sample) -> Iterator[Finding]:
     try:
         with zipfile.ZipFile(sample.rewound()) as archive:
             code = [name for name in archive.namelist() if "/code/" in f"/{name}" and name.endswith(".py")]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except BROKEN:
         return
     if code:
         yield Finding(

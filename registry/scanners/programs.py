@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from registry.scanners.samples import NOTE, UNSAFE, Finding, Sample
+from registry.scanners.samples import BROKEN, NOTE, UNSAFE, Finding, Sample
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program or library for Linux (ELF)"),
@@ -64,7 +64,7 @@ def _hidden_archive(sample: Sample) -> Iterator[Finding]:
     try:
         with zipfile.ZipFile(sample.rewound()) as archive:
             count = len(archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except BROKEN:
         return
     if count:
         yield Finding(

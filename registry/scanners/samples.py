@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -9,6 +14,11 @@ from typing import Any, BinaryIO
 HEAD = 1 << 16
 TAIL = 1 << 16
 UNSAFE, NOTE = "unsafe", "note"
+# What the standard library's readers of archives raise for one that is damaged, or made to look so.
+BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, struct.error,
+    OSError, ValueError, LookupError, RuntimeError, NotImplementedError, EOFError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
