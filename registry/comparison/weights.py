@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from registry.inspection.source import Tensor
 
-BLOCK = 1 << 20  # elements
+BLOCK = 1 << 20  # elements that are read at once
+_CACHED = (
+    1 << 13
+)  # elements that are reckoned with at once: they stay in the cache, and BLAS starts no threads for so few
 Floats = NDArray[np.floating[Any]]
 
 
@@ -96,14 +99,18 @@ def distance(
     with np.errstate(all="ignore"):
         for start in range(0, before.elements, BLOCK):
             count = min(BLOCK, before.elements - start)
-            a = decode(before.dtype, _read(old, before.at + start * wide, count * wide)).astype(np.float64)
-            b = decode(after.dtype, _read(new, after.at + start * wide_new, count * wide_new)).astype(np.float64)
-            apart = b - a
-            squares_old += float(a @ a)
-            squares_new += float(b @ b)
-            product += float(a @ b)
-            squares_apart += float(apart @ apart)
-            largest = max(largest, float(np.max(np.abs(apart)))) if count else largest
+            raw_old = _read(old, before.at + start * wide, count * wide)
+            raw_new = _read(new, after.at + start * wide_new, count * wide_new)
+            for place in range(0, count, _CACHED):
+                some = min(_CACHED, count - place)
+                a = decode(before.dtype, raw_old[place * wide : (place + some) * wide]).astype(np.float64)
+                b = decode(after.dtype, raw_new[place * wide_new : (place + some) * wide_new]).astype(np.float64)
+                squares_old += float(a @ a)
+                squares_new += float(b @ b)
+                product += float(a @ b)
+                b -= a
+                squares_apart += float(b @ b)
+                largest = max(largest, float(np.max(np.abs(b, out=b))))
             if not math.isfinite(squares_old + squares_new + squares_apart):
                 tick((before.elements - start) * (wide + wide_new))
                 return Distance(None, None, None)

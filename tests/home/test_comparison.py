@@ -219,7 +219,7 @@ def test_figures_stand_beside_those_of_what_is_there_now(story, django_assert_nu
     (figures,) = compare(request, [("exact_match", "acme/d", 0.6), ("exact_match", "acme/other", 0.1)]).metrics
     assert (figures.after["value"], figures.before["value"]) == (0.9, 0.5)
     assert figures.limits == [0.6]
-    with django_assert_num_queries(5):  # figures, versions, files of both
+    with django_assert_num_queries(5):  # figures, versions, files of both, what is known of the weights
         compare(request)
 
 
