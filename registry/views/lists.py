@@ -66,7 +66,10 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
             if name in (*search.FACETS, "in", "archived")
             for value in value
         ],
-        "sorts": [(slug, title) for slug, title in _SORTS.items() if slug != "best" or query.text],
+        "sorts": [
+            ("" if slug == search.BEST else slug, title, slug == (query.sort or search.BEST))
+            for slug, title in _SORTS.items()
+        ],
         "chips": _chips(given, query, everywhere=everywhere),
         "facets": _facets(given, facets, query, kind, everywhere=everywhere) if facets else [],
         "total": f"{facets.total:,}{'+' if facets.more else ''}" if facets else "",
@@ -124,6 +127,7 @@ def _facets(
         ]
         if len(choices) > 1 or any(choice.chosen for choice in choices):
             found.append((title, choices))
-    ways = [Choice("Archived ones", _with(given, "archived", None if query.archived else "1"), "", query.archived)]
-    ways.append(Choice("In all my teams", _with(given, "in", None if everywhere else "all"), "", everywhere))
-    return [*found, ("Show", ways)]
+    return [
+        *found,
+        ("Teams", [Choice("All of mine", _with(given, "in", None if everywhere else "all"), "", everywhere)]),
+    ]

@@ -48,9 +48,9 @@ def fill(database: psycopg.Connection, first: int, last: int) -> None:
     """Models number `first` to `last` of team acme; later numbers changed later."""
     database.execute(
         "INSERT INTO registry_asset (team_id, kind, name, description, task, created_by_id, created_at, updated_at, "
-        "updated_by_id, last_number, restricted) "
+        "updated_by_id, last_number, restricted, gated, visibility) "
         "SELECT t.id, 'model', %s || n, 'Made in bulk', 'text-generation', u.id, now(), "
-        "now() - interval '30 days' + n * interval '1 second', u.id, 0, false "
+        "now() - interval '30 days' + n * interval '1 second', u.id, 0, false, false, 'team' "
         "FROM accounts_team t, (SELECT min(id) AS id FROM accounts_user) u, generate_series(%s::int, %s::int) n "
         "WHERE t.name = 'acme'",
         [PREFIX, first, last],

@@ -251,3 +251,33 @@ def test_queries_do_not_grow_with_what_is_found(make_asset, cast, actor):
     for n in range(10):
         make_asset(f"date-{n}")
     assert cost() == few <= 9
+
+
+def test_the_list_shows_facets_chips_and_only_the_found_part_while_one_types(make_asset, make_version, client_of, cast):
+    make_version(make_asset("carded"), model_files(**{"README.md": CARD.encode()}))
+    make_asset("bare")
+    page = client_of(cast.victor)
+    whole = page.get("/models/?q=card").text
+    assert "acme/</span><strong>carded" in whole
+    assert "<strong>bare" not in whole
+    part = page.get("/models/?q=card", headers={"hx-request": "true", "hx-target": "div#found"}).text
+    assert part.lstrip().startswith('<div id="found"')
+    chosen = page.get("/models/?licence=apache-2.0").text
+    assert 'aria-label="Remove filter Licence: apache-2.0"' in chosen
+    assert 'aria-label="Tag"' in chosen
+    assert "Nothing fits" in page.get("/models/?licence=none").text
+
+
+def test_rest_searches_counts_and_refuses_an_unknown_order(make_asset, make_version, api, cast):
+    make_version(make_asset("carded"), model_files(**{"README.md": CARD.encode()}))
+    make_asset("bare")
+    client = api(cast.victor)
+    found = client.get("/api/v1/models?q=card&language=de").json()
+    assert [row["name"] for row in found["results"]] == ["carded"]
+    assert found["corrected"] == {}
+    counted = client.get("/api/v1/models/facets?q=card").json()
+    assert counted["total"] == 1
+    assert counted["facets"]["licence"] == [{"value": "apache-2.0", "title": "apache-2.0", "count": 1}]
+    assert client.get("/api/v1/models?sort=size").status_code == 400
+    assert client.get("/api/v1/models?q=card&cursor=made-up").status_code == 400
+    assert [row["name"] for row in client.get("/api/v1/models?search=bare&alias=").json()["results"]] == ["bare"]
