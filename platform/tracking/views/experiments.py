@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import can
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import Conflict, Forbidden, Invalid
+from accounts.errors import Conflict, Invalid, NotFound
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from tracking import actions, reads, search
@@ -30,7 +30,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 def experiment_new(request: HttpRequest) -> HttpResponse:
     by, team = actor_of(request), current_team(request)
     if team is None:
-        raise Forbidden("You are in no team yet.", permission=Permission.RUN_CREATE.value)
+        raise NotFound("You are in no team yet.")
     name = request.POST.get("name", "")
     try:
         made = actions.create_experiment(team=team, name=name, by=by)
