@@ -1,5 +1,6 @@
 """Changes to webhooks, deliveries, preferences and notices."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,12 +13,13 @@ from accounts.access import Actor
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Team, User
 from governance.ledger.actions import Action, Target, record
-from notifications import guard, signing, vault, wake
-from notifications.deliveries import fail_waiting, shown, target_of
+from notifications import guard, mlflow, signing, vault, wake
+from notifications.deliveries import LEASE, compose, fail_waiting, settle, shown, target_of
 from notifications.kinds import ABOUT, Kind
 from notifications.models import Delivery, Endpoint, Notice, Preference
 from notifications.policies import MAX_ENDPOINTS, checked_description, checked_events, require_manage
 from notifications.reads import choices_of, notices_of
+from notifications.wire import Outcome, Wire
 
 DELIVER = "notifications.tasks.deliver"
 OVERLAP = timedelta(hours=24)
@@ -27,14 +29,23 @@ State = Delivery.State
 
 
 def create_webhook(
-    *, team: Team, url: str, events: Sequence[str], by: Actor, description: str = "", enabled: bool = True
+    *,
+    team: Team,
+    url: str,
+    events: Sequence[str],
+    by: Actor,
+    description: str = "",
+    enabled: bool = True,
+    secret: str | None = None,
+    foreign: Mapping[str, Any] | None = None,
 ) -> tuple[Endpoint, str]:
-    """A webhook of a team, and its secret: the only time that the secret is shown."""
+    """A webhook of a team, and its secret: the only time that the secret is shown. `foreign`: what MLflow's client says of it, which
+    brings a `secret` of its own ('' : none) and is told in MLflow's words."""
     require_manage(by, team)
     chosen, description = checked_events(events), checked_description(description)
     # Before the transaction: a name server may take its time, and a refusal is an event that stays.
     url = _checked_url(url, team=team, target=None, by=by)
-    secret = signing.new_secret()
+    secret = signing.new_secret() if secret is None else secret
     with transaction.atomic():
         Team.objects.select_for_update().get(pk=team.pk)
         if Endpoint.objects.filter(team=team, removed_at=None).count() >= MAX_ENDPOINTS:
@@ -46,6 +57,8 @@ def create_webhook(
             events=chosen,
             enabled=enabled,
             secret=vault.lock(secret),
+            wording=mlflow.WORDING if foreign is not None else "",
+            foreign=dict(foreign or {}),
             created_by=by.user,
         )
         record(Action.WEBHOOK_CREATED, by=by, team=team.name, target=target_of(endpoint), after=shown(endpoint))
@@ -60,6 +73,7 @@ def change_webhook(
     events: Sequence[str] | None = None,
     description: str | None = None,
     enabled: bool | None = None,
+    foreign: Mapping[str, Any] | None = None,
 ) -> Endpoint:
     """Change what is given. Switched on again it counts as well until it fails; switched off, what waits for it has failed."""
     require_manage(by, webhook.team)
@@ -71,6 +85,7 @@ def change_webhook(
         endpoint.url = url if url is not None else endpoint.url
         endpoint.events = checked_events(events) if events is not None else endpoint.events
         endpoint.description = checked_description(description) if description is not None else endpoint.description
+        endpoint.foreign = {**endpoint.foreign, **(foreign or {})}
         if enabled is not None and enabled != endpoint.enabled:
             endpoint.enabled, endpoint.disabled_reason = enabled, ""
             if enabled:
@@ -80,9 +95,13 @@ def change_webhook(
         after = shown(endpoint)
         if before == after:
             return endpoint
+        endpoint.changed_at = timezone.now()
         endpoint.save(
-            update_fields=["url", "events", "description", "enabled", "disabled_reason", "failing_since", "refused_at"]
-        )
+            update_fields=[
+                "url", "events", "description", "enabled", "disabled_reason", "failing_since", "refused_at", "foreign",
+                "changed_at",
+            ]
+        )  # fmt: skip
         record(
             Action.WEBHOOK_CHANGED,
             by=by,
@@ -117,6 +136,22 @@ def rotate_secret(*, webhook: Endpoint, by: Actor, overlap: timedelta = OVERLAP)
 
 
 @transaction.atomic
+def set_secret(*, webhook: Endpoint, secret: str, by: Actor) -> None:
+    """Sign with a secret that the client of another product brought; '' : not at all."""
+    require_manage(by, webhook.team)
+    endpoint = _lock(webhook)
+    endpoint.secret, endpoint.previous_secret, endpoint.previous_until = vault.lock(secret), "", None
+    endpoint.save(update_fields=["secret", "previous_secret", "previous_until"])
+    record(
+        Action.WEBHOOK_SECRET_ROTATED,
+        by=by,
+        team=endpoint.team.name,
+        target=target_of(endpoint),
+        after={"old_secret_until": None},
+    )
+
+
+@transaction.atomic
 def remove_webhook(*, webhook: Endpoint, by: Actor) -> None:
     """Send nothing there any more, and forget its secrets."""
     require_manage(by, webhook.team)
@@ -146,6 +181,34 @@ def send_test(*, webhook: Endpoint, by: Actor) -> Delivery:
     )
     wake.after_commit(DELIVER)
     return delivery
+
+
+def test_now(*, webhook: Endpoint, type: str, by: Actor) -> Outcome:
+    """Send a test while the caller waits, and say what came of it. `type`: what it is an example of."""
+    require_manage(by, webhook.team)
+    with transaction.atomic():
+        endpoint = _lock(webhook)
+        _require_enabled(endpoint)
+        # Claimed from the beginning, so that no worker takes it as well.
+        delivery = Delivery.objects.create(
+            endpoint=endpoint, type=type, claim=secrets.token_hex(12), next_at=timezone.now() + LEASE
+        )
+        record(
+            Action.WEBHOOK_TESTED,
+            by=by,
+            team=endpoint.team.name,
+            target=target_of(endpoint),
+            after={"message": delivery.message_id},
+        )
+    message = compose(delivery)
+    if isinstance(message, Outcome):
+        outcome, headers = message, None
+    else:
+        headers = message.headers
+        with Wire() as wire:
+            outcome = wire.send(message).result()
+    settle(delivery, outcome, headers)
+    return outcome
 
 
 @transaction.atomic

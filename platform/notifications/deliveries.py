@@ -23,7 +23,7 @@ from accounts.errors import Unavailable
 from governance.ledger.actions import Action, Target, record
 from governance.ledger.models import AuditEvent
 from governance.serializers import AuditEventSerializer
-from notifications import signing, vault
+from notifications import mlflow, signing, vault
 from notifications.models import Attempt, Delivery, Endpoint
 from notifications.wire import Message, Outcome, Wire
 
@@ -154,10 +154,12 @@ def secrets_of(endpoint: Endpoint, now: datetime) -> list[str]:
 def compose(delivery: Delivery) -> Message | Outcome:
     """The signed message, or (as a failed outcome) why there is none."""
     now = timezone.now()
-    body = body_of(delivery)
+    body = mlflow.body_of(delivery) if delivery.endpoint.wording == mlflow.WORDING else body_of(delivery)
     if body is None:
         return Outcome(error="The event is not in the ledger.")
     try:
+        if delivery.endpoint.wording == mlflow.WORDING:
+            return mlflow.message(delivery, body, secrets_of(delivery.endpoint, now), int(now.timestamp()))
         signed = signing.headers(secrets_of(delivery.endpoint, now), delivery.message_id, int(now.timestamp()), body)
     except Unavailable as problem:
         return Outcome(error=problem.detail[:300])
@@ -256,6 +258,7 @@ def shown(endpoint: Endpoint) -> dict[str, Any]:
         "description": endpoint.description,
         "events": list(endpoint.events),
         "enabled": endpoint.enabled,
+        **({"foreign": endpoint.foreign} if endpoint.foreign else {}),
     }
 
 

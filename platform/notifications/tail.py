@@ -10,7 +10,7 @@ from django.utils import timezone
 from governance.ledger import commits
 from governance.ledger.actions import Action
 from governance.ledger.models import AuditEvent
-from notifications import mailer, wake
+from notifications import mailer, mlflow, wake
 from notifications.audiences import Told, told_of
 from notifications.kinds import ABOUT, Kind
 from notifications.models import Delivery, Endpoint, Notice, Position, Preference
@@ -60,6 +60,8 @@ def _follow_once() -> int:
 def wants(endpoint: Endpoint, event: AuditEvent) -> bool:
     """Whether an endpoint is to hear of an event: not of what befalls itself, which would go round in circles."""
     if event.target_kind == "webhook" and event.target_id == str(endpoint.pk):
+        return False
+    if endpoint.wording == mlflow.WORDING and not mlflow.tells_of(event):
         return False
     noun = event.action.partition(".")[0]
     return not {"*", f"{noun}.*", event.action}.isdisjoint(endpoint.events)

@@ -141,6 +141,7 @@ def register_held(
 def _after(version: Version, files: int, tags: Mapping[str, str]) -> dict[str, Any]:
     after: dict[str, Any] = {
         "state": version.state, "number": version.number, "digest": version.digest, "files": files, "source": version.source,
+        "description": told(version.description), "run_id": version.facts.get("mlflow", {}).get("run_id", ""),
     }  # fmt: skip
     return after | ({"tags": {key: told(value) for key, value in tags.items()}} if tags else {})
 

@@ -3,10 +3,12 @@ versions by tag, at 1,000 and 50,000 versions. The server runs as it runs best: 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,10 +54,10 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
 
     def start(name: str, command: list[str], env: dict[str, str], url: str) -> None:
         log = (folder / f"{name}.log").open("wb")
-        started.append(
-            subprocess.Popen(command, cwd=folder if name == "mlflow" else ROOT, env=env, stdout=log, stderr=log)
-        )
-        wait_for(name, lambda: httpx.get(url, timeout=5).status_code == 200, timeout_s=180)
+        where = folder if name == "mlflow" else ROOT
+        # A session of its own: the server's workers and job processes end with it.
+        started.append(subprocess.Popen(command, cwd=where, env=env, stdout=log, stderr=log, start_new_session=True))
+        wait_for(name, lambda: httpx.get(url, timeout=5).status_code == 200, timeout_s=600)
 
     with psycopg.connect(SUPERUSER_URL, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS mlflow WITH (FORCE)")
@@ -94,7 +96,8 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
             )
         finally:
             for process in reversed(started):
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait(timeout=60)
             truncate_everything()
 

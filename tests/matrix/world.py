@@ -32,7 +32,7 @@ from governance.actions.views import save_view
 from governance.ledger.models import AuditEvent
 from home import approvals
 from notifications.actions import create_webhook
-from notifications.models import Delivery, Notice
+from notifications.models import Delivery, Endpoint, Notice
 from prompts.actions import create_prompt, move_label
 from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
@@ -126,7 +126,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         )
         prompt.refresh_from_db()
     move_label(prompt=prompt, label="candidate", version=prompt_version, reason=word, by=maker)
-    _foreign(team, word, maker)
+    foreign = _foreign(team, word, maker, admin)
     policy = create_policy(
         team=team, kind="model", pattern="*", stage="production", checks=[{"type": "card"}],
         reviews={"count": 1, "role": "reviewer"}, by=admin,
@@ -164,7 +164,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "evaluation": evaluation,
         "token": internal.sign(versions[0]),
         "values": {
-            **more,
+            **more, **foreign,
             **_tracked(team, word, run, maker),
             **bin_,
             **_told(team, people, word, event.pk),
@@ -181,14 +181,22 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _foreign(team: Team, word: str, by: Actor) -> None:
-    """A model as a client of MLflow makes it: its bytes lie elsewhere, and nothing refers to it."""
+def _foreign(team: Team, word: str, by: Actor, admin: Actor) -> dict[str, int]:
+    """A model as a client of MLflow makes it: its bytes lie elsewhere, and nothing refers to it. And a webhook of that client's."""
     spare = registry.create_tagged(team=team, kind="model", name="spare", description=word, tags={"said": word}, by=by)
     for _ in range(2):
         made = registry.register_elsewhere(
             asset=spare, source=f"s3://{word}/x", tags={"said": word}, facts={"mlflow": {"run_id": word}}, by=by
         )
     registry.move_alias(asset=spare, name="candidate", version=made, by=by)
+    hook, _ = create_webhook(
+        team=team, url="https://93.184.216.34/hook", events=["version.registered"], description=f"hook {word}", secret=word,
+        foreign={"name": f"hook {word}", "description": "", "events": ["model_version.created"]}, by=admin,
+    )  # fmt: skip
+    Endpoint.objects.filter(pk=hook.pk).update(
+        url="https://10.0.0.1/hook"
+    )  # refused at once, so that no test waits for it
+    return {"foreign_hook": hook.pk}
 
 
 def _decided(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from django.urls import path
 from doors.mlflow import registry_files as files
 from doors.mlflow import registry_models as models
 from doors.mlflow import registry_versions as versions
+from doors.mlflow import webhooks
 from doors.mlflow.base import by_method
 
 _MODELS = "api/2.0/mlflow/registered-models/"
@@ -40,4 +41,11 @@ urlpatterns = [
         files.download,
         name="mlflow-version-file",
     ),
+    path("api/2.0/mlflow/webhooks", by_method(GET=webhooks.listing, POST=webhooks.create), name="mlflow-webhooks"),
+    path(
+        "api/2.0/mlflow/webhooks/<str:webhook_id>",
+        by_method(GET=webhooks.get, PATCH=webhooks.update, DELETE=webhooks.delete),
+        name="mlflow-webhook",
+    ),
+    path("api/2.0/mlflow/webhooks/<str:webhook_id>/test", webhooks.test, name="mlflow-webhook-test"),
 ]

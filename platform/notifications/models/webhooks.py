@@ -28,6 +28,11 @@ class Endpoint(models.Model):
     enabled = models.BooleanField(default=True)
     # Why it is not enabled, when it was not a person who said so.
     disabled_reason = models.CharField(max_length=300, blank=True)
+    # Made by a client of another product, it is told in that product's words: '' (ours) or 'mlflow'.
+    wording = models.CharField(max_length=10, blank=True)
+    # What that client calls it and says of it, and the events in its own names.
+    foreign = models.JSONField(default=dict, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
     # Encrypted (notifications.vault). While both are there, messages carry a signature by each.
     secret = models.TextField()
     previous_secret = models.TextField(blank=True)

@@ -49,7 +49,27 @@ REGISTRY: Table = {
     },
     "mlflow-artifacts": _team("GET", rule=sees(TEAM, query="path=models/{team}/m/1")),
 }
+_HOOK: dict[str, Any] = {
+    "name": "fresh", "url": "https://93.184.216.34/other", "events": [{"entity": "MODEL_VERSION", "action": "CREATED"}],
+}  # fmt: skip
+_ONE: dict[str, Any] = {"webhook_id": "{foreign_hook}"}
+
+
+def _hook(body: dict[str, Any] | None = None, **more: Any) -> Rule:
+    return may(P.WEBHOOK_MANAGE, body, see=TEAM, ok=(200,), headers=_SPACE, **more)
+
+
+WEBHOOKS: Table = {
+    "mlflow-webhooks": {"GET": _hook(), "POST": _hook(_HOOK)},
+    "mlflow-webhook": {
+        "GET": _hook(values=_ONE),
+        "PATCH": _hook({"description": "new"}, values=_ONE),
+        "DELETE": _hook(values=_ONE),
+    },
+    "mlflow-webhook-test": {"POST": _hook({}, values=_ONE)},
+}
 MLFLOW: Table = {
+    **WEBHOOKS,
     "mlflow-version": {"GET": public()},
     "mlflow-server-info": {"GET": public()},
     **dict.fromkeys(
