@@ -56,7 +56,7 @@ def body_of(delivery: Delivery) -> bytes | None:
 def payload_of(event: AuditEvent) -> dict[str, Any]:
     """What MLflow's payload says of our event."""
     after, before = dict(event.text.after or {}), dict(event.text.before or {})
-    label = event.text.target_label
+    label = event.text.target_label or ""
     if event.action == Action.ASSET_CREATED:
         return {"name": _name(label), "tags": after.get("tags", {}), "description": after.get("description") or None}
     if event.action in (Action.ALIAS_MOVED, Action.ALIAS_REMOVED):
