@@ -26,7 +26,7 @@ PAGES = {
         "/ledger/life/model/2", "/ledger/life/user/2", "/ledger/integrity", "/ledger/views",
     ],
     "admin": [
-        "/settings/team/", "/settings/people/", "/policies/new", "/policies/1", "/ledger/erase", "/requests/glass",
+        "/settings/team/", "/settings/people/", "/settings/storage/", "/policies/new", "/policies/1", "/ledger/erase", "/requests/glass",
         "/settings/webhooks/", "/settings/webhooks/new", "/settings/team/acme/roles/", "/settings/team/acme/groups/",
         "/access/who?permission=request.review&on=acme/date-normaliser", "/access/what?person=bob@example.com",
     ],
