@@ -54,6 +54,6 @@ def bundle(name: str, files: Sequence[dict[str, Any]], private_pem: str) -> str:
     ]
     arguments = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": list(IGNORED)}
     described = manifest.Manifest(name, items, manifest.SerializationType.from_args(arguments))
-    signed = _Signer(key).sign(Payload(described))
+    signed: Any = _Signer(key).sign(Payload(described))
     text: str = signed.bundle.to_json()
     return text

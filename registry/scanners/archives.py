@@ -8,7 +8,7 @@ import lzma
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -164,7 +164,7 @@ def _tar_members(sample: Sample, mode: str) -> Iterator[_Member]:
 
 def _compressed(sample: Sample) -> Iterator[Finding]:
     """gzip, bzip2 or xz: of a tar archive its members, else how far it unpacks."""
-    opener: Callable[..., Any] = {b"\x1f": gzip.open, b"B": bz2.open, b"\xfd": lzma.open}[sample.head[:1]]
+    opener: Any = {b"\x1f": gzip.open, b"B": bz2.open, b"\xfd": lzma.open}[sample.head[:1]]
     try:
         with opener(sample.rewound()) as stream:
             head = stream.read(512)

@@ -99,7 +99,7 @@ def _keep(file: FileResult, verdict: BlobScan.Verdict, findings: list[dict[str, 
 
 def opened(sha256: str, stack: ExitStack) -> BinaryIO:
     """A blob as a file that a process can be handed; one that lies elsewhere is fetched first."""
-    stream = cast(BinaryIO, stack.enter_context(storage.open_blob(sha256)))
+    stream = stack.enter_context(storage.open_blob(sha256))
     try:
         stream.fileno()
     except (AttributeError, OSError, UnsupportedOperation):
