@@ -62,7 +62,8 @@ def files_of(shard: bytes) -> list[Made]:
     version, _footer = struct.unpack_from("<QQ", shard, 32)
     if version != 2:
         raise broken(f"shards of version {version} are not known here")
-    found, place = [], _RECORD
+    found: list[Made] = []
+    place = _RECORD
     while True:
         record = _record(shard, place)
         place += _RECORD
