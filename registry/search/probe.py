@@ -4,6 +4,8 @@ PostgreSQL can't tell the two apart (of a word's beginning it has no statistics)
 we count first, by index and no further than MOST, and leave it no choice.
 """
 
+from typing import Any
+
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchVectorField
 from django.db import connection
@@ -24,7 +26,7 @@ class Matches(Lookup):  # type: ignore[type-arg]  # generic in the stubs alone
     def get_prep_lookup(self) -> object:
         return self.rhs
 
-    def as_sql(self, compiler: object, connection: object) -> tuple[str, list[object]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, parameters = self.process_lhs(compiler, connection)
         return f"{left} @@ %s::tsquery", [*parameters, self.rhs]
 
@@ -39,7 +41,7 @@ class Among(Lookup):  # type: ignore[type-arg]
     def get_prep_lookup(self) -> object:
         return self.rhs
 
-    def as_sql(self, compiler: object, connection: object) -> tuple[str, list[object]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, parameters = self.process_lhs(compiler, connection)
         right, more = self.process_rhs(compiler, connection)
         return f"{left} = ANY({right})", [*parameters, *more]
@@ -61,8 +63,9 @@ def fittings(*conditions: Q) -> list[tuple[Q, bool]]:
     ]
 
 
-def _counted(sets: list[QuerySet[AssetSearch, dict[str, object]]]) -> list[int]:
-    texts, values = [], []
+def _counted(sets: list[QuerySet[AssetSearch, Any]]) -> list[int]:
+    texts: list[str] = []
+    values: list[Any] = []
     for rows in sets:
         text, given = rows[: MOST + 1].query.sql_with_params()
         texts.append(f"(SELECT count(*) FROM ({text}) fitting)")  # noqa: S608  made by the ORM, values apart
