@@ -122,21 +122,29 @@ def _read(request: HttpRequest, stack: ExitStack) -> tuple[dict[str, Any], list[
             raise Invalid("body", f"Line {number}: '{key[:50]}' is no operation that this door knows.")
         if len(operations) > MAX_OPERATIONS:
             raise Invalid("body", f"A commit takes at most {MAX_OPERATIONS} operations.")
+    if not header:
+        raise Invalid("body", "The commit has no header. Was the body cut off?")
     return header, operations
 
 
 def _lines(request: HttpRequest) -> Iterator[bytes]:
-    """The body line by line: never more than one in memory, and none without an end."""
-    total = 0
-    while line := request.readline(MAX_LINE + 1):
-        total += len(line)
-        if len(line) > MAX_LINE or total > settings.MAX_COMMIT_BYTES:
+    """The body line by line: never more than one in memory, and none without an end. Cut here: servers differ in `readline`."""
+    total, rest = 0, bytearray()
+    while block := request.read(1 << 18):
+        total += len(block)
+        *whole, end = (bytes(rest) + block).split(b"\n") if b"\n" in block else (None,)
+        if end is None:
+            rest += block
+        else:
+            yield from (line for line in whole if line and line.strip())
+            rest = bytearray(end)
+        if len(rest) > MAX_LINE or total > settings.MAX_COMMIT_BYTES:
             raise TooLarge(
                 f"A commit's body has at most {settings.MAX_COMMIT_BYTES} bytes, {MAX_LINE} in a line. Larger files go as LFS: "
                 "leave the mode to what preupload says."
             )
-        if line.strip():
-            yield line
+    if rest.strip():
+        yield bytes(rest)
 
 
 def _parsed(line: bytes, number: int) -> tuple[str, dict[str, Any]]:
