@@ -49,7 +49,7 @@ def count(rows: AssetQuerySet, query: Query) -> Facets:
             if value:
                 counters[name][value] += 1
         counters["language"].update(languages or ())
-        tags = tags or ()
+        tags = tags or []
         # Of a tag with a value the key alone would say the same twice.
         keyed = {tag.partition(":")[0] for tag in tags if ":" in tag}
         counters["tag"].update(tag for tag in tags if tag not in keyed)

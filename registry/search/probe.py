@@ -78,6 +78,7 @@ def _counted(sets: list[QuerySet[AssetSearch, Any]]) -> list[int]:
 def _along(condition: Q) -> Q:
     """The same condition, seen from the asset."""
     found = Q(_connector=condition.connector, _negated=condition.negated)
-    for child in condition.children:
+    children: list[Any] = list(condition.children)
+    for child in children:
         found.children.append(_along(child) if isinstance(child, Q) else (f"search__{child[0]}", child[1]))
     return found

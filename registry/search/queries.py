@@ -8,6 +8,7 @@ Only where nothing fits are the words taken for mistyped.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet, Value
 from django.http import QueryDict
@@ -166,7 +167,7 @@ def _part(
     rows: AssetQuerySet, number: int, rank: Q, place: tuple[int, datetime, int] | None, limit: int
 ) -> "QuerySet[Asset, tuple[int, int, datetime]]":
     """The hits of one rank after this place, the last changed first."""
-    ranked = rows.filter(rank)
+    ranked: Any = rows.filter(rank)
     if place and number == place[0]:
         ranked = ranked.extra(where=["(registry_asset.updated_at, registry_asset.id) < (%s, %s)"], params=place[1:])
     ranked = ranked.annotate(rank=Value(number)).order_by("-updated_at", "-id")

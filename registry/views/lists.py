@@ -62,9 +62,9 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
         "everywhere": everywhere,
         "hidden": [
             (name, value)
-            for name, value in given.lists()
+            for name, values in given.lists()
             if name in (*search.FACETS, "in", "archived")
-            for value in value
+            for value in values
         ],
         "sorts": [
             ("" if slug == search.BEST else slug, title, slug == (query.sort or search.BEST))
