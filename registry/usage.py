@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection
@@ -39,7 +39,7 @@ def summary() -> dict[str, Any]:
     """Totals, the scrubber's progress, damage with the files that it concerns, and use by team. Sizes in bytes."""
     with connection.cursor() as cursor:
         cursor.execute(_TOTALS)
-        blobs, size, orphans, orphan_bytes, checked, oldest, newest = cursor.fetchone() or (0,) * 7
+        blobs, size, orphans, orphan_bytes, checked, oldest, newest = cast(tuple[Any, ...], cursor.fetchone())
         cursor.execute(_TEAMS)
         teams = [{"team": name, "files": count, "size": int(total)} for name, count, total in cursor.fetchall()]
     open_uploads = Upload.objects.filter(state=Upload.State.OPEN)

@@ -82,8 +82,8 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
             response: HttpResponseBase = view(request, **parts)
             return response
         if request.path_info.startswith("/hf/"):
-            if (quick := doors.huggingface.hot.answer(request)) is not None:
-                return quick
+            if (file := doors.huggingface.hot.answer(request)) is not None:
+                return file
             view, _, parts = resolve(request.path_info, "doors.huggingface.urls")
             return cast(HttpResponseBase, view(request, **parts))
         return get_response(request)

@@ -73,7 +73,7 @@ def upload_json(upload: Upload) -> dict[str, Any]:
     addressed = 0
     for number in range(1, upload.part_count + 1):
         size = upload.part(number)[1]
-        part = {"number": number, "size": size, "there": there.get(number) == size}
+        part: dict[str, Any] = {"number": number, "size": size, "there": there.get(number) == size}
         if not part["there"] and addressed < MAX_ADDRESSES:
             addressed += 1
             part["url"] = uploads.part_address(upload, number)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts.access import Actor, require
 from accounts.authentication import actor_of
@@ -139,7 +140,7 @@ def _signature(upload: Upload, number: int) -> str:
 def _signed(request: HttpRequest, upload_id: str, number: int) -> Upload:
     upload = Upload.objects.filter(pk=upload_id, expires_at__gt=timezone.now()).first()
     given = request.GET.get("signature", "")
-    if upload is None or not signing.constant_time_compare(given, _signature(upload, number)):
+    if upload is None or not constant_time_compare(given, _signature(upload, number)):
         raise NotFound("This address opens no upload. It may have expired: ask for the batch again.")
     return upload
 
