@@ -165,13 +165,14 @@ def _page(
 
 def _part(
     rows: AssetQuerySet, number: int, rank: Q, place: tuple[int, datetime, int] | None, limit: int
-) -> "QuerySet[Asset, tuple[int, int, datetime]]":
+) -> QuerySet[Asset, tuple[int, int, datetime]]:
     """The hits of one rank after this place, the last changed first."""
     ranked: Any = rows.filter(rank)
     if place and number == place[0]:
         ranked = ranked.extra(where=["(registry_asset.updated_at, registry_asset.id) < (%s, %s)"], params=place[1:])
     ranked = ranked.annotate(rank=Value(number)).order_by("-updated_at", "-id")
-    return ranked.values_list("id", "rank", "updated_at")[: limit + 1]
+    hits: QuerySet[Asset, tuple[int, int, datetime]] = ranked.values_list("id", "rank", "updated_at")[: limit + 1]
+    return hits
 
 
 def _stages(query: Query, words: list[str], corrected: dict[str, str]) -> Iterator[Callable[[], list[Q]]]:
