@@ -17,6 +17,6 @@ HERE = Path(__file__).parent
 def mlflow(request: Any, cast: Any, api: Any) -> Any:
     """MLflow's client in a process of its own, as Alice."""
     process = ClientProcess(HERE / "client_agree.py", env={"PYTHONPATH": str(HERE.parent / "mlflow")})
-    process.call("use", request.getfixturevalue("site").url, api(cast.alice).key)
+    process.call("use", request.getfixturevalue("site").url, api(cast.alice, team=cast.team).key)
     yield process
     process.stop()
