@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from accounts.rest import keyset_page
 from doors.mlflow import tracking_shapes as shapes
 from doors.mlflow.base import Answer, Call, absent, invalid, missing
 from doors.mlflow.tracking_base import run_of, team_of, tracked
@@ -172,17 +173,17 @@ def search_runs(call: Call) -> Answer:
 def metric_history(call: Call) -> Answer:
     key = call.text("metric_key", required=True)
     rows = reads.metric_rows(run_of(call), key[:251])
-    limit = shapes.results(call, 100_000, 25_000)
-    start = call.whole("page_token", 0) if call.text("page_token") else 0
-    if start < 0:
-        raise invalid("Invalid page token.")
-    found = list(rows.filter(pk__gt=start).order_by("id")[: limit + 1])
-    answer: dict[str, object] = {}
-    if found:
-        answer["metrics"] = [shapes.number(one.key, one.value, one.timestamp, one.step) for one in found[:limit]]
-    if len(found) > limit:
-        answer["next_page_token"] = str(found[limit - 1].pk)
-    return answer
+    # By the time that each point names, not by arrival: clients that log in the background send out of order.
+    found, following = keyset_page(
+        rows,
+        order=["timestamp", "step", "id"],
+        cursor=call.text("page_token"),
+        limit=shapes.results(call, 100_000, 25_000),
+    )
+    if not found:
+        return {}
+    points = [shapes.number(one.key, one.value, one.timestamp, one.step) for one in found]
+    return {"metrics": points, "next_page_token": following} if following else {"metrics": points}
 
 
 @tracked("GET")

@@ -23,6 +23,7 @@ from tracking.views import charts
 from tracking.views.tables import figure
 
 _PREVIEW = 200_000
+_MOST_COMPARED = 10
 # Drawn from their bytes, never as a document: an SVG could run scripts.
 _PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
@@ -134,11 +135,13 @@ def run_compare(request: HttpRequest) -> HttpResponse:
     """Up to ten runs beside each other: what differs first."""
     by = actor_of(request)
     wanted = [int(one) for one in request.GET.getlist("run") if one.isascii() and one.isdecimal() and len(one) < 19]
-    rows = Run.objects.visible_to(by).filter(pk__in=wanted[:10]).select_related("experiment", "team")
+    wanted = list(dict.fromkeys(wanted))
+    rows = Run.objects.visible_to(by).filter(pk__in=wanted[:_MOST_COMPARED]).select_related("experiment", "team")
     runs = sorted(rows.prefetch_related("latest_metrics"), key=lambda run: wanted.index(run.pk))
     metrics = [{one.key: one.value for one in run.latest_metrics.all()} for run in runs]
     context = {
         "runs": runs,
+        "left_out": max(0, len(wanted) - _MOST_COMPARED),
         "metrics": [
             (key, [figure(of[key]) if key in of else None for of in metrics])
             for key in sorted({key for of in metrics for key in of})[:500]

@@ -116,6 +116,23 @@ def test_a_run_says_what_it_did(ml, lab, run):
     assert ml("POST", "runs/delete-tag", run_id=uuid, key="phase")[0] == 404
 
 
+def test_the_history_of_a_metric_is_in_the_order_of_its_times_page_by_page(ml, run):
+    uuid = run["run_id"]
+    for step in (3, 1, 4, 0, 2):  # a client that logs in the background sends out of order; two share a millisecond
+        ml("POST", "runs/log-metric", run_id=uuid, key="loss", value=step, step=step, timestamp=1_000 + step // 2)
+    ml("POST", "runs/log-metric", run_id=uuid, key="other", value=9, step=9, timestamp=1_001)
+    steps, token = [], {}
+    while True:
+        body = ml("GET", "metrics/get-history", run_id=uuid, metric_key="loss", max_results=2, **token)[1]
+        steps.append([one["step"] for one in body["metrics"]])
+        if "next_page_token" not in body:
+            break
+        token = {"page_token": body["next_page_token"]}
+    assert steps == [[0, 1], [2, 3], [4]]
+    status, body = ml("GET", "metrics/get-history", run_id=uuid, metric_key="loss", page_token="7")
+    assert (status, body["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
 def test_a_parameter_is_written_once(ml, run):
     uuid = run["run_id"]
     assert ml("POST", "runs/log-parameter", run_id=uuid, key="a", value="1") == (200, {})
