@@ -10,6 +10,8 @@ from typing import Any
 from cyclonedx.spdx import fixup_id, is_expression
 from django.conf import settings
 
+from accounts.access import Actor, can
+from accounts.roles import Permission
 from governance.models import Evidence
 from registry.inspection import cards
 from registry.models import Asset, Link, Version
@@ -17,16 +19,19 @@ from registry.scans import state_of
 
 SPEC = "1.6"
 MAX_EVALUATIONS = 50
+Origin = tuple[Link, dict[str, Any]]
 _SPACE = uuid.UUID("6f2b1b0e-6f1d-4c41-9b8e-3f8c5d0c7a11")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def bom_of(version: Version) -> dict[str, Any]:
-    """The whole document, the same for the same version until it is evaluated or scanned again."""
+def bom_of(version: Version, by: Actor) -> dict[str, Any]:
+    """The whole document, the same for the same version until it is evaluated or scanned again. Of origins that the actor may not
+    see it says no more than that there are some."""
     asset = version.asset
-    origins = list(version.origins.select_related("origin__asset__team", "origin_asset__team"))
+    links = list(version.origins.select_related("origin__asset__team", "origin_asset__team"))
+    origins = [(link, _component(link, by)) for link in links]
     subject = _subject(version, origins)
-    parts = [_component(link) for link in origins]
+    parts = [part for _, part in origins]
     references = [part["bom-ref"] for part in parts]
     return {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPEC}.schema.json",
@@ -48,7 +53,7 @@ def bom_of(version: Version) -> dict[str, Any]:
     }
 
 
-def _subject(version: Version, origins: list[Link]) -> dict[str, Any]:
+def _subject(version: Version, origins: list[Origin]) -> dict[str, Any]:
     asset, card = version.asset, cards.parse(version.card)
     is_model = asset.kind == Asset.Kind.MODEL
     address = f"{settings.SITE_URL}{version.get_absolute_url()}"
@@ -70,7 +75,7 @@ def _subject(version: Version, origins: list[Link]) -> dict[str, Any]:
         "components": list(_files(version)),
         "properties": _properties({"digest": version.digest, "commit": version.commit, **_measures(version)}),
     }
-    ancestors = [_component(link) for link in origins if link.relation != Link.Relation.TRAINED_ON]
+    ancestors = [part for link, part in origins if link.relation != Link.Relation.TRAINED_ON]
     if ancestors:
         found["pedigree"] = {"ancestors": _unique(ancestors)}
     if is_model:
@@ -80,15 +85,13 @@ def _subject(version: Version, origins: list[Link]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ("", [], None)}
 
 
-def _model_card(version: Version, said: dict[str, Any], origins: list[Link]) -> dict[str, Any]:
+def _model_card(version: Version, said: dict[str, Any], origins: list[Origin]) -> dict[str, Any]:
     facts = version.facts
     parameters: dict[str, Any] = {
         "task": version.asset.task,
         "architectureFamily": facts.get("model_type", ""),
         "modelArchitecture": facts.get("architecture", ""),
-        "datasets": [
-            {"ref": _component(one)["bom-ref"]} for one in origins if one.relation == Link.Relation.TRAINED_ON
-        ],
+        "datasets": [{"ref": part["bom-ref"]} for link, part in origins if link.relation == Link.Relation.TRAINED_ON],
     }
     if version.asset.task == Asset.Task.TEXT_GENERATION:
         parameters |= {"inputs": [{"format": "text"}], "outputs": [{"format": "text"}]}
@@ -128,9 +131,12 @@ def _metrics(version: Version) -> Iterator[dict[str, Any]]:
             yield _full(metric)
 
 
-def _component(link: Link) -> dict[str, Any]:
+def _component(link: Link, by: Actor) -> dict[str, Any]:
     """One origin, as a component."""
     kind = "data" if link.relation == Link.Relation.TRAINED_ON else "machine-learning-model"
+    ours = link.origin.asset if link.origin else link.origin_asset
+    if ours is not None and not can(by, Permission.ASSET_VIEW, ours):
+        return {"type": kind, "bom-ref": f"hidden:{link.pk}", "name": "one that you can't see"}
     if link.origin is not None:
         origin = link.origin
         found = {

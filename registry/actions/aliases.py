@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.access import Actor, require, require_stage_permission
@@ -18,10 +19,11 @@ from governance.moves import Move, Pointer
 from governance.stages import stage_of
 from registry import damage
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
-from registry.models import Alias, AliasMove, Asset, Branch, Version
+from registry.models import Alias, AliasMove, Asset, Branch, Link, Version
 
 RESERVED = frozenset({"latest", "main"})
 MAX_REASON = 2_000
+_SAME_WORK = (Link.Relation.COPY_OF, Link.Relation.CONVERTED_FROM)
 
 
 @transaction.atomic
@@ -279,14 +281,28 @@ def describe_move(asset: Asset, slot: str, version: Version, alias: Alias | None
 
 def authors_of(version: Version) -> list[int]:
     """Everybody who had a hand in a version: who made it, who put files in, who registered it. None of them reviews it.
-    Versions of the same bytes count as one: whoever made them first has not become somebody else by a second upload."""
-    same = Version.objects.filter(asset=version.asset_id, digest=version.digest) if version.digest else ()
+    Versions of the same bytes count as one: whoever made them first has not become somebody else by a second upload, or because
+    somebody else copied or converted them."""
     ids = {version.created_by_id}
-    for twin in {version, *same}:
+    for twin in _made_of(version):
         ids |= {*twin.files.order_by().values_list("added_by_id", flat=True).distinct(), twin.created_by_id}
         if twin.registered_by_id:
             ids.add(twin.registered_by_id)
     return sorted(ids)
+
+
+def _made_of(version: Version) -> set[Version]:
+    """The version, those of the same bytes, and those that these are copies or conversions of, however often."""
+    found, new = set[Version](), {version}
+    while new:
+        found |= new
+        alike = Q(pk__in=[])
+        for one in new:
+            if one.digest:
+                alike |= Q(asset=one.asset_id, digest=one.digest)
+        again = Q(descendants__version__in=new, descendants__relation__in=_SAME_WORK)
+        new = set(Version.objects.filter(alike | again).distinct()) - found
+    return found
 
 
 def check_alias(name: str, field: str = "alias") -> None:

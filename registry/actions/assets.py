@@ -133,11 +133,10 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
     request about it waits: reviewers decide about the name that they see.
     """
     require(by, Permission.ASSET_EDIT, asset)
-    require(by, Permission.ASSET_CREATE, Planned(asset.team_id, asset.kind, name))
-    check_asset_name(name)
     asset = lock_asset(asset)
     if name == asset.name:
         return asset
+    require_name(asset, name, by)
     old, new = str(asset), f"{asset.team.name}/{name}"
     if waiting := references.requests_about(asset):
         raise Conflict(
@@ -145,12 +144,6 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
             link=waiting[0].href,
             code="in_use",
         )
-    if any(
-        policies.policy_for(asset.team, asset.kind, old, stage)
-        != policies.policy_for(asset.team, asset.kind, new, stage)
-        for stage in Stage
-    ):
-        require(by, Permission.POLICY_EDIT, asset)
     before, asset.name = asset.name, name
     try:
         with transaction.atomic():
@@ -174,6 +167,20 @@ def rename_asset(*, asset: Asset, name: str, by: Actor) -> Asset:
     )
     deposit_name(asset, by=by)
     return asset
+
+
+def require_name(asset: Asset, name: str, by: Actor) -> None:
+    """May the asset take this name? What stands under a name was let there by the policies of that name: where others hold for
+    the new one, it takes the right to edit them."""
+    require(by, Permission.ASSET_CREATE, Planned(asset.team_id, asset.kind, name))
+    check_asset_name(name)
+    new = f"{asset.team.name}/{name}"
+    if any(
+        policies.policy_for(asset.team, asset.kind, str(asset), stage)
+        != policies.policy_for(asset.team, asset.kind, new, stage)
+        for stage in Stage
+    ):
+        require(by, Permission.POLICY_EDIT, asset)
 
 
 def _check_visibility(visibility: str, gated: bool) -> None:

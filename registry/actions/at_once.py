@@ -98,7 +98,7 @@ def register_elsewhere(
 def register_held(
     *,
     asset: Asset,
-    files: Sequence[tuple[str, str]],
+    files: Sequence[tuple[str, str, int]],
     source: str = "",
     description: str = "",
     tags: Mapping[str, str],
@@ -107,19 +107,20 @@ def register_held(
     origin: Version | None = None,
     by: Actor,
 ) -> Version:
-    """Make and register a version of bytes that the registry holds already, [(path, sha256)]: those of a run, a logged model or
-    another version, which the caller has seen to be the actor's to use. No byte is copied. `origin`: the version that it copies."""
+    """Make and register a version of bytes that the registry holds already, [(path, sha256, who put it in)]: those of a run, a logged
+    model or another version, which the caller has seen to be the actor's to use. No byte is copied, and nobody reviews their own
+    work because somebody else registered it. `origin`: the version that it copies."""
     description = _described(description, tags)
     if len(files) > MAX_FILES:
         raise Invalid("files", f"A version takes at most {MAX_FILES} files.")
     asset = lock_asset(asset)
     version = create_version(asset=asset, source_run_id=source_run_id, by=by)
-    user = person(by)
     File.objects.bulk_create(
-        [File(version=version, path=path, blob_id=sha256, added_by=user) for path, sha256 in files], batch_size=1000
+        [File(version=version, path=path, blob_id=sha256, added_by_id=author) for path, sha256, author in files],
+        batch_size=1000,
     )
-    sizes = dict(Blob.objects.filter(pk__in={sha256 for _, sha256 in files}).values_list("pk", "size"))
-    version.size = sum(sizes[sha256] for _, sha256 in files)
+    sizes = dict(Blob.objects.filter(pk__in={sha256 for _, sha256, _ in files}).values_list("pk", "size"))
+    version.size = sum(sizes[sha256] for _, sha256, _ in files)
     version.facts, version.source, version.description = dict(facts), source, description
     version.save(update_fields=["facts", "source", "description", "size"])
     _tag(version, tags)

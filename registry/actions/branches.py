@@ -7,6 +7,7 @@ from accounts.actions import check_name
 from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
 from governance.ledger.actions import Action, Target, record
+from governance.stages import Stage
 from registry import revisions
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
 from registry.models import Alias, Asset, Branch, Version
@@ -50,6 +51,11 @@ def check_branch(name: str) -> None:
     check_name(name, "branch")
     if name in (revisions.MAIN, "head", "refs"):
         raise Invalid("branch", f"'{name}' is reserved. Use another name.")
+    if name in set(Stage):
+        # Whoever asks for the stage by its name would get what was committed last, and the alias had no room any more.
+        raise Invalid(
+            "branch", f"'{name}' is the name of a stage: an alias that moves by its own rules. Use another name."
+        )
     if name.removeprefix("v").isdecimal():
         raise Invalid("branch", "This would look like a version's number. Use another name.")
     if revisions.is_commit(name):

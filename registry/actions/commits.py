@@ -99,6 +99,8 @@ def _commit(
         inspection = inspect(asset, manifest)
         with transaction.atomic():
             locked = lock_asset(asset)
+            if locked.archived_at is not None or locked.deleted_at is not None:
+                raise Conflict(f"{asset} is archived or deleted. Restore it, then commit.", code="archived")
             now = revisions.head_of(locked, branch)
             if (now.pk if now else None) == (head.pk if head else None):
                 return _write(locked, branch, head, files, manifest, inspection, message, description, by)

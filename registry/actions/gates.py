@@ -9,6 +9,7 @@ from accounts.access import Actor, can, require
 from accounts.actions import grant
 from accounts.actions.common import user_target
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.models import User
 from accounts.roles import Permission, Role
 from governance.ledger.actions import Action, Target, record
 from registry import gates
@@ -22,7 +23,7 @@ State = AccessRequest.State
 @transaction.atomic
 def ask_for_access(*, asset: Asset, reason: str, by: Actor) -> AccessRequest:
     """Ask for the files of a gated asset that one sees. Asked once at a time; whoever has them already has nothing to ask."""
-    asker = person(by)
+    asker = _writer(by)
     asset = lock_asset(asset)
     if asset.deleted_at or not (can(by, Permission.ASSET_VIEW, asset) or gates.is_shown_to(by, asset)):
         raise NotFound(f"There is no {asset.kind} '{asset}' that you can see.")
@@ -87,10 +88,21 @@ def withdraw_access_request(*, request: AccessRequest, by: Actor) -> AccessReque
     """Take back what one asked."""
     if by.id is None or request.person_id != by.id:
         raise Forbidden("Only who asked withdraws it.", permission="")
+    _writer(by)
     request = _lock(request)
     _decide(request, State.WITHDRAWN, "", by)
     _record(Action.ACCESS_WITHDRAWN, request, by, after={})
     return request
+
+
+def _writer(by: Actor) -> User:
+    """Who asks or takes it back: whoever signs in, but by no key that was made to read only."""
+    if not by.in_scope(Permission.REQUEST_CREATE):
+        raise Forbidden(
+            "This key's scopes leave out asking for anything. Use one with the scope 'write'.",
+            permission=Permission.REQUEST_CREATE.value,
+        )
+    return person(by)
 
 
 def _lock_open(request: AccessRequest, by: Actor) -> AccessRequest:

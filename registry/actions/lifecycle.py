@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access import Actor, require
-from accounts.actions import check_asset_name
 from accounts.errors import Conflict
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
 from registry import blobs, references, search
+from registry.actions.assets import require_name
 from registry.actions.common import asset_target, lock_asset, lock_version, refuse_gone, touch, version_target
+from registry.actions.evidence import deposit_name
 from registry.models import AliasMove, Asset, File, Version
 from registry.references import Reference
 
@@ -76,7 +77,7 @@ def restore_asset(*, asset: Asset, name: str = "", by: Actor) -> Asset:
             raise Conflict(f"The files of {asset} are gone for ever: it can't be restored.", code="purged")
         asset.deleted_at = None
         if name and name != asset.name:
-            check_asset_name(name)
+            require_name(asset, name, by)
             asset.name = name
     try:
         with transaction.atomic():
@@ -89,6 +90,8 @@ def restore_asset(*, asset: Asset, name: str = "", by: Actor) -> Asset:
         ) from None
     renamed = {"name": str(asset)} if str(asset) != label else {}
     _tell_asset(asset, Action.ASSET_RESTORED, {"state": before}, {"state": state_of(asset), **renamed}, "", by)
+    if before == "deleted":
+        deposit_name(asset, by=by)  # another one may have stood under this name meanwhile
     return asset
 
 

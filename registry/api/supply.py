@@ -128,7 +128,7 @@ class Bom(RegistryView):
     )
     def get(self, request: Request, kind: str, team: str, name: str, number: int) -> HttpResponse:
         version = _registered(self.version(kind, team, name, number))
-        text = json.dumps(bom_of(version), indent=2, ensure_ascii=False)
+        text = json.dumps(bom_of(version, self.by), indent=2, ensure_ascii=False)
         label = f"{version.asset.name}-{version.number}.cdx.json"
         return _download(text, label, "application/vnd.cyclonedx+json; version=1.6")
 

@@ -28,7 +28,7 @@ class Source:
     """Where a version's bytes are. `files`: those that the registry holds; None: elsewhere."""
 
     source: str
-    files: list[tuple[str, str]] | None = None
+    files: list[tuple[str, str, int]] | None = None  # path, sha256, who put it there
     facts: dict[str, str] = field(default_factory=dict)
     source_run_id: int | None = None
     origin: Version | None = None
@@ -90,6 +90,7 @@ def _left_by(call: Call, source: str, named: dict[str, str]) -> Source:
         owner, folder = match[1], match[2] or ""
     else:
         raise refused(source, "There is no such run or logged model.")
+    _require_sight(call, source)
     if named.get("run_id", owner) != owner:
         raise refused(source, "It is of another run than run_id says.")
     try:
@@ -102,8 +103,15 @@ def _left_by(call: Call, source: str, named: dict[str, str]) -> Source:
     return Source(source, files, {**named, "run_id": owner}, run.pk)
 
 
+def _require_sight(call: Call, source: str) -> None:
+    """What a team logged is for whoever sees all of the team's: one model's editor is not everybody."""
+    if not can(call.by, Permission.ASSET_VIEW, call.team):
+        raise refused(source, "There is no such run or logged model.")
+
+
 def _of_model(call: Call, source: str, model_id: str, folder: str, named: dict[str, str]) -> Source:
     """A logged model's files; its run is the version's."""
+    _require_sight(call, source)
     try:
         model = tracking.logged_model_of(call.team, model_id)
     except NotFound:
@@ -119,12 +127,15 @@ def _model_named(run: Run, name: str) -> LoggedModel | None:
     return rows.order_by("-pk").first()
 
 
-def _files(kind: str, owner: int, folder: str) -> list[tuple[str, str]]:
-    """Paths below the folder, relative to it, and hashes."""
+def _files(kind: str, owner: int, folder: str) -> list[tuple[str, str, int]]:
+    """Paths below the folder, relative to it, hashes, and who put them there."""
     folder = folder.strip("/")
-    rows = tracking.artifact_rows(kind, owner, folder).values_list("path", "blob_id")
+    rows = tracking.artifact_rows(kind, owner, folder).values_list("path", "blob_id", "added_by_id")
     prefix = f"{folder}/" if folder else ""
-    return [(path.removeprefix(prefix) if path != folder else path.rpartition("/")[2], blob) for path, blob in rows]
+    return [
+        (path.removeprefix(prefix) if path != folder else path.rpartition("/")[2], blob, author)
+        for path, blob, author in rows
+    ]
 
 
 def _copied(call: Call, source: str, named: dict[str, str]) -> Source:
@@ -162,9 +173,10 @@ def _copy(call: Call, source: str, origin: Version, named: dict[str, str]) -> So
     """A copy knows its original's run, and holds the same bytes."""
     before: dict[str, str] = origin.facts.get("mlflow", {})
     facts = {**before, **named}
-    files = list(origin.files.values_list("path", "blob_id"))
-    if files and origin.asset.gated and not can(call.by, Permission.FILE_DOWNLOAD, origin.asset):
-        raise MlflowError("PERMISSION_DENIED", f"The files of {origin.asset} are gated: ask for access to them first.")
+    files = list(origin.files.values_list("path", "blob_id", "added_by_id"))
+    if files:
+        # A copy's files are the copy's to give away: they leave here as if they were downloaded.
+        actions.record_download(version=origin, what={"copied_to": call.text("name")}, by=call.by)
     source = f"models:/{origin.asset.name}/{origin.number}"
     if files:
         return Source(source, files, facts, origin.source_run_id, origin)
