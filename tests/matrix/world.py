@@ -193,9 +193,8 @@ def _foreign(team: Team, word: str, by: Actor, admin: Actor) -> dict[str, int]:
         team=team, url="https://93.184.216.34/hook", events=["version.registered"], description=f"hook {word}", secret=word,
         foreign={"name": f"hook {word}", "description": "", "events": ["model_version.created"]}, by=admin,
     )  # fmt: skip
-    Endpoint.objects.filter(pk=hook.pk).update(
-        url="https://10.0.0.1/hook"
-    )  # refused at once, so that no test waits for it
+    # Refused at once, and not for the first time: no test waits for it.
+    Endpoint.objects.filter(pk=hook.pk).update(url="https://10.0.0.1/hook", refused_at=timezone.now())
     return {"foreign_hook": hook.pk}
 
 
