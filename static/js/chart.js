@@ -29,9 +29,10 @@
       animation: false, color: palette(), textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
       aria: { enabled: true },
       title: { text: data.title + (data.percent ? " (%)" : data.unit ? ` (${data.unit})` : ""), left: 0, top: 0, textStyle: { fontSize: 12, fontWeight: 600, color: colour("--ink") } },
-      grid: { left: 8, right: 16, top: 40, bottom: data.x ? 24 : 8, containLabel: true },
+      // With several series their names have a line of their own: beside the title they would lie on it.
+      grid: { left: 8, right: 16, top: data.series.length > 1 ? 58 : 40, bottom: data.x ? 24 : 8, containLabel: true },
       tooltip: { trigger: "axis", confine: true, backgroundColor: colour("--raised"), borderColor: colour("--line-strong"), textStyle: { color: colour("--ink"), fontSize: 12 }, valueFormatter: (value) => number(value, data) },
-      legend: data.series.length > 1 ? { right: 0, top: 0, itemWidth: 14, itemHeight: 8, textStyle: { color: ink, fontSize: 11 } } : undefined,
+      legend: data.series.length > 1 ? { type: "scroll", left: 0, right: 0, top: 20, itemWidth: 14, itemHeight: 8, textStyle: { color: ink, fontSize: 11 } } : undefined,
       axis,
     };
   }
