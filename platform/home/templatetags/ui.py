@@ -215,6 +215,12 @@ def markdown(text: str | None) -> SafeString:
     return markdown_html.render(text or "")
 
 
+@register.filter
+def opening(text: str) -> str:
+    """The first paragraph of a longer text: what stands in a narrow column."""
+    return re.split(r"\n\s*\n", text.strip(), maxsplit=1)[0]
+
+
 def _number(value: Any, percent: bool, digits: int) -> str:
     return f"{float(value) * 100:.{digits}f}" if percent else f"{float(value):.{digits}f}"
 
