@@ -19,7 +19,8 @@ TENSOR = re.compile(r"(?:^|/)data/\d+$")  # the numbers in a PyTorch archive, wh
 _INNER = 64 << 20  # of a pickle inside an archive; weights lie beside it, not in it
 _MOST_NAMES = 40
 _CONVERT = (
-    "Convert it to safetensors: 'Convert' on this page where it is a checkpoint, or model.save_pretrained(folder, safe_serialization=True)."
+    "Convert it to safetensors: 'Convert' on this page where it is a checkpoint, "
+    "or model.save_pretrained(folder, safe_serialization=True)."
 )
 logging.getLogger("picklescan").setLevel(logging.CRITICAL)
 logging.getLogger("fickling").setLevel(logging.CRITICAL)
