@@ -146,7 +146,7 @@ def addresses(world: SimpleNamespace, prefix: str) -> list[str]:
         if route.startswith("/api/") == (prefix == "/api/"):
             section = route.removeprefix("/api/v1").strip("/").split("/")[0]
             values = {**world.ids, "name": NAMES.get(section, "x")}
-            found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda m, values=values: str(values[m[1]]), route))
+            found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda m, values=values: str(values.get(m[1], 1)), route))
     return found
 
 
@@ -160,7 +160,7 @@ def junk_addresses(world: SimpleNamespace, prefix: str) -> list[str]:
             for part in re.findall(r"<(?:\w+:)?(\w+)>", route):
                 for junk in ("9" * 25, str(2**31), NUL, "x" * 2_000, "a\nb", "ｐ", "..", "%25"):
                     one = {**values, part: quote(junk, safe="%")}
-                    found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda m, one=one: str(one[m[1]]), route))
+                    found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda m, one=one: str(one.get(m[1], 1)), route))
     return found
 
 
@@ -203,7 +203,7 @@ def operations(world: SimpleNamespace) -> Any:
     document = Client().get("/api/v1/openapi.json").json()
     for path, methods in document["paths"].items():
         values = {**world.ids, "name": NAMES.get(path.removeprefix("/api/v1/").split("/")[0], "x")}
-        address = re.sub(r"{(\w+)}", lambda m, values=values: str(values[m[1]]), path)
+        address = re.sub(r"{(\w+)}", lambda m, values=values: str(values.get(m[1], 1)), path)
         for method, operation in methods.items():
             if method not in ("get", "post", "put", "patch", "delete"):
                 continue

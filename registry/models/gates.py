@@ -22,7 +22,9 @@ class AccessRequestQuerySet(models.QuerySet["AccessRequest"]):
         own = models.Q(person_id=actor.id or 0, asset__deleted_at=None)
         if actor.key and actor.key.team_id:
             own &= models.Q(asset__team_id=actor.key.team_id)
-        return self.filter(own | models.Q(visible(actor, Permission.TEAM_MANAGE, Asset, team_field="asset__team_id")))
+        managed = visible(actor, Permission.TEAM_MANAGE, Asset, team_field="asset__team_id")
+        # An empty condition is everything (a site administrator's); joined by 'or' it would be nothing.
+        return self.filter(own | managed) if managed else self.all()
 
 
 class AccessRequest(models.Model):

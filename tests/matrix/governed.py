@@ -16,6 +16,8 @@ UNGOVERNED = {
     "registry_blobscan": "what the scanner saw in bytes; what it says of a version is evidence, and that is an event",
     "registry_formatfacts": "what parsers saw in bytes; it is read again at any time",
     "registry_weightcomparison": "how far weights moved: derived from bytes that never change, and made again at any time",
+    "registry_assetsearch": "words and facets of what stands elsewhere; made again at any time",
+    "registry_searchword": "the dictionary of the search",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
     "tracking_metric": "measurements that a run reports; its start and end are events",
     "tracking_latestmetric": "the last of a run's measurements",

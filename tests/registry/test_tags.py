@@ -7,6 +7,7 @@ from accounts.errors import Forbidden, Invalid, NotFound
 from governance.ledger.models import AuditEvent
 from registry import actions, reads, search
 from registry.models import AssetTag, Version, VersionTag
+from registry.search.queries import matching
 
 
 def events(action):
@@ -66,7 +67,7 @@ def test_a_filter_by_tag_reads_key_and_value_with_colons_in_either(make_asset, c
         actions.set_tag(asset=make_asset(name), key=key, value=value, by=by)
 
     def found(*tags):
-        return sorted(a.name for a in search.narrow(reads.visible_assets(by, "model"), search.Query(tag=tuple(tags))))
+        return sorted(a.name for a in matching(reads.visible_assets(by, "model"), search.Query(tag=tuple(tags))))
 
     assert found("license:mit") == ["a", "b"]
     assert found("license") == ["b", "c"]

@@ -80,20 +80,30 @@ def test_the_fluent_functions(mlflow):
     assert found["models"] == ["flu"] and found["versions"][0]["tags"] == {"a": "1", "b": "2"}
 
 
-def test_a_protected_alias_or_stage_asks_and_the_error_says_where(mlflow, site):
+@pytest.fixture
+def native(cast, site):
+    """native(name, {path: bytes}): a registered version that the native door made."""
+
+    def make(name, files):
+        by = Actor(cast.alice)
+        made = actions.create_version(asset=actions.create_asset(team=cast.team, kind="model", name=name, by=by), by=by)
+        for path, content in files.items():
+            actions.add_file(version=made, path=path, stream=io.BytesIO(content), expected_size=len(content), by=by)
+        actions.register_version(version=made, by=by)
+
+    return make
+
+
+def test_a_protected_alias_or_stage_asks_and_the_error_says_where(mlflow, site, native):
+    native("guarded", {"README.md": b"# Card"})
     said = mlflow("protected", "guarded")
     request = ApprovalRequest.objects.get()
     assert [code for code, _ in said] == ["PERMISSION_DENIED"] * 2
     assert all(f"{site}/requests/{request.pk}" in text for _, text in said)
 
 
-def test_a_version_of_the_native_door_is_downloaded(mlflow, cast):
-    by = Actor(cast.alice)
-    asset = actions.create_asset(team=cast.team, kind="model", name="native", by=by)
-    made = actions.create_version(asset=asset, by=by)
-    for path, content in {"README.md": b"# Card\n", "data/vocab.txt": b"a b"}.items():
-        actions.add_file(version=made, path=path, stream=io.BytesIO(content), expected_size=len(content), by=by)
-    actions.register_version(version=made, by=by)
+def test_a_version_of_the_native_door_is_downloaded(mlflow, native):
+    native("native", {"README.md": b"# Card\n", "data/vocab.txt": b"a b"})
     assert mlflow("files", "native", 1) == {"README.md": "# Card\n", "data/vocab.txt": "a b"}
 
 

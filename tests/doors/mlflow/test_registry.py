@@ -1,5 +1,6 @@
 """The model registry at MLflow's addresses, as the wire has it. tests/doors/mlflow/test_client.py drives MLflow's own client."""
 
+import io
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -182,13 +183,20 @@ def test_aliases(ml, model):
     assert ml("DELETE", "registered-models/alias", name="m", alias="rc_1") == (200, {})
 
 
-def test_a_protected_alias_asks_and_says_where(ml, model, settings):
-    version(ml)
+def test_a_protected_alias_asks_and_says_where(ml, model, settings, cast, tmp_path):
+    settings.STORAGE = tmp_path / "storage"
+    version(ml)  # its bytes lie elsewhere: there is nothing that an approval could be bound to
     status, body = ml("POST", "registered-models/alias", name="m", alias="production", version="1")
+    assert status != 200 and "files" in body["message"] and not ApprovalRequest.objects.exists()
+    by = Actor(cast.alice)
+    made = create_version(asset=Asset.objects.get(name="m"), by=by)
+    add_file(version=made, path="README.md", stream=io.BytesIO(b"# Card"), expected_size=6, by=by)
+    register_version(version=made, by=by)
+    status, body = ml("POST", "registered-models/alias", name="m", alias="production", version="2")
     request = ApprovalRequest.objects.get()
     assert (status, body["error_code"]) == (403, "PERMISSION_DENIED")
     assert f"{settings.SITE_URL}/requests/{request.pk}" in body["message"]
-    status, again = ml("POST", "model-versions/transition-stage", name="m", version="1", stage="production")
+    status, again = ml("POST", "model-versions/transition-stage", name="m", version="2", stage="production")
     assert status == 403 and again["message"] == body["message"]
     assert ApprovalRequest.objects.count() == 1
 

@@ -56,8 +56,8 @@ def test_inserted_deleted_and_truncated_rows_are_flagged(cast):
     assert event.team == "acme" and event.before["role"] == "reviewer" and event.after is None
     assert f"user:{cast.bob.pk}" in event.subjects
     with psycopg.connect(OWNER) as outside:
-        outside.execute("TRUNCATE accounts_grant")
-    assert flagged().last().after == {"truncated": "accounts_grant"}
+        outside.execute("TRUNCATE accounts_grant CASCADE")
+    assert {"truncated": "accounts_grant"} in [event.after for event in flagged()]
 
 
 def test_what_is_not_governed_and_what_changes_nothing_is_not_flagged(cast):

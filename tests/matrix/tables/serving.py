@@ -7,7 +7,7 @@ _DEP, _HALTED = {"name": "dep"}, {"name": "halted"}
 _NEW = {"team": "{team}", "name": "fresh", "model": "{team}/m", "version": 1, "stage": "development"}
 MANAGE, INVOKE = P.DEPLOYMENT_MANAGE, P.MODEL_INVOKE
 SERVING: Table = {
-    "api-deployment-list": {"GET": account(), "POST": may(MANAGE, _NEW, see=DEPLOYMENT)},
+    "api-deployment-list": {"GET": account(), "POST": may(MANAGE, _NEW, see=ASSET)},
     "api-deployment-detail": {
         "GET": sees(DEPLOYMENT, values=_DEP),
         "PATCH": may(MANAGE, {"replicas": 2}, see=DEPLOYMENT, values=_DEP),
@@ -22,7 +22,9 @@ SERVING: Table = {
     "deployment-create": {
         "GET": current(MANAGE),
         "POST": current(
-            MANAGE, {"version": 1, "name": "fresh", "replicas": 1, "engine": "transformers"}, query="stage=development"
+            MANAGE,
+            {"model": "{team}/m", "version": 1, "name": "fresh", "replicas": 1, "engine": "transformers"},
+            query="stage=development&model={team}/m",
         ),
     },
     **{f"deployment-{tab}": {"GET": sees(DEPLOYMENT, values=_DEP)} for tab in ("detail", "live", "logs", "history")},
