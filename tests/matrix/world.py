@@ -39,6 +39,7 @@ from registry import actions as registry
 from registry import internal
 from registry.actions import uploads
 from registry.actions.signing import sign_version
+from registry.models import Asset
 from serving.actions import create_deployment, stop_deployment
 from tests.conftest import PASSWORD
 from tests.registry.conftest import model_files
@@ -85,6 +86,8 @@ def build() -> World:
     for side, things in (("own", world.own), ("other", world.other)):
         for role, user in things.people.items():
             world.callers[f"{side}:{role.value}"] = _caller(f"{side}:{role.value}", user, things.team.name, role)
+    # What forms offer first is what changed last.
+    Asset.objects.filter(name="m").update(updated_at=timezone.now())
     nobody = create_user(email="nobody@example.com", name="Nobody", password=PASSWORD, by=by)
     world.callers["nobody"] = _caller("nobody", nobody, None, None)
     world.callers["root"] = _caller("root", root, None, Role.ADMIN)

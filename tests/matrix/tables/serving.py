@@ -24,7 +24,7 @@ SERVING: Table = {
         "POST": current(
             MANAGE,
             {"model": "{team}/m", "version": 1, "name": "fresh", "replicas": 1, "engine": "transformers"},
-            query="stage=development&model={team}/m",
+            query="stage=development",
         ),
     },
     **{f"deployment-{tab}": {"GET": sees(DEPLOYMENT, values=_DEP)} for tab in ("detail", "live", "logs", "history")},
