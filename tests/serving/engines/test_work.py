@@ -78,12 +78,17 @@ def test_lost_plain_request_frees_its_slot(slow: Slow, slow_url: str) -> None:
 
 
 def test_no_more_than_max_concurrency_compute_and_lost_ones_never_start(slow: Slow, slow_url: str) -> None:
-    def lose(_: int) -> None:
+    def lose(timeout_s: float) -> None:
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{slow_url}/v1/chat/completions", json=CHAT, timeout=0.7)
+            httpx.post(f"{slow_url}/v1/chat/completions", json=CHAT, timeout=timeout_s)
 
-    with ThreadPoolExecutor(16) as clients:  # so many that on a busy machine, too, some are lost before their turn
-        list(clients.map(lose, range(16)))
+    with ThreadPoolExecutor(16) as clients:
+        holders = [clients.submit(lose, 6) for _ in range(2)]
+        wait_for(lambda: slow.running == 2)
+        # Both slots are taken until long after these are gone.
+        list(clients.map(lose, [0.7] * 14))
+        for holder in holders:
+            holder.result()
     wait_for(lambda: slow.running == 0)
     assert slow.most == 2  # max_concurrency of tiny.arguments_of
     assert slow.ended < 16
