@@ -10,6 +10,7 @@ from typing import Any
 from django.http import QueryDict
 
 from accounts.models import CustomRole, Group, Team
+from accounts.numbers import whole
 from accounts.roles import Role
 from governance.actions.policies import KINDS, STAGELESS
 from governance.rules import Rules, Terms
@@ -135,9 +136,9 @@ class Editor:
             self.checks.append({"type": rest, "bound": "lower", "demand": "min"})
         what, _, number = rest.partition("-")
         lines = {"check": self.checks, "step": self.steps}.get(what)
-        if lines is None or not number.isdecimal() or int(number) >= len(lines):
+        index = whole(number, below=len(lines or []))
+        if lines is None or index is None:
             return
-        index = int(number)
         if verb == "remove":
             lines.pop(index)
         elif verb == "up" and index:

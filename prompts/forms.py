@@ -10,6 +10,7 @@ from django.http import QueryDict
 from accounts.bodies import read_written
 from accounts.errors import Problem
 from accounts.models import NAME_HELP
+from accounts.numbers import whole
 from prompts.checks import MAX_MESSAGES, ROLES
 from prompts.models import Prompt, PromptVersion
 
@@ -118,8 +119,9 @@ class Draft:
         """Put a template's errors where they belong: at the text or at its message."""
         for name, texts in problem.errors.items():
             number = name.removeprefix("template[").partition("]")[0]
-            if name.startswith("template[") and number.isdecimal() and int(number) < len(self.rows):
-                self.rows[int(number)].errors += texts
+            row = whole(number, below=len(self.rows)) if name.startswith("template[") else None
+            if row is not None:
+                self.rows[row].errors += texts
             else:
                 self.errors += texts
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.access import get_team
 from accounts.errors import Invalid
 from accounts.models import Team
+from accounts.numbers import whole
 from accounts.rest import ApiView, page_arguments, page_response
 from registry.downloads import file_response
 from tracking import actions, reads, search
@@ -146,9 +147,10 @@ class Runs(ApiView):
         if asked["state"] and asked["state"] not in set(Run.State):
             raise Invalid("state", f"Use one of {', '.join(Run.State)}.")
         experiment = request.query_params.get("experiment", "")
-        if experiment and not (experiment.isascii() and experiment.isdecimal()):
+        number = whole(experiment)
+        if experiment and number is None:
             raise Invalid("experiment", "Use the number of an experiment.")
-        rows = reads.list_runs(self.by, **asked, experiment=int(experiment) if experiment else None)
+        rows = reads.list_runs(self.by, **asked, experiment=number)
         text, order = request.query_params.get("filter", ""), request.query_params.getlist("order_by")
         if not text and not order:
             return page_response(request, rows, order=["-id"], show=shapes.show_run)

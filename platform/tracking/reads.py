@@ -10,6 +10,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from accounts.access import Actor
 from accounts.errors import NotFound
 from accounts.models import Team
+from accounts.numbers import whole
 from registry.models import Artifact, Version
 from tracking.actions.artifacts import Owner, kind_of
 from tracking.models import Experiment, LatestMetric, LoggedModel, Metric, Run
@@ -46,8 +47,8 @@ def experiment_of(team: Team, wire_id: str) -> Experiment:
     found = None
     if wire_id == "0":
         found = rows.filter(is_default=True).first()
-    elif wire_id.isascii() and wire_id.isdecimal() and int(wire_id) < _TOO_BIG:
-        found = rows.filter(pk=int(wire_id)).first()
+    elif (number := whole(wire_id, below=_TOO_BIG)) is not None:
+        found = rows.filter(pk=number).first()
     if found is None:
         raise NotFound(f"No Experiment with id={wire_id[:40]} exists")
     return found

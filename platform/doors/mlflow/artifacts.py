@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from accounts.errors import Invalid
+from accounts.numbers import whole
 from doors.mlflow import registry_files
 from doors.mlflow.base import Answer, Call, MlflowError, by_method, invalid, missing
 from doors.mlflow.tracking_base import run_of, team_of, tracked
@@ -65,7 +66,7 @@ def upload(call: Call, address: str) -> Answer:
     owner = owner_at(call, experiment, name, model=model)
     length = call.request.META.get("CONTENT_LENGTH") or ""
     chunked = call.request.headers.get("Transfer-Encoding", "").lower() == "chunked"
-    size = int(length) if length.isdecimal() and not chunked else None
+    size = None if chunked else whole(length)
     actions.put_artifact(owner=owner, path=path, stream=call.request, size=size, by=call.by)
     return HttpResponse(status=200)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.numbers import whole
 from doors.mlflow import tracking_shapes as shapes
 from doors.mlflow.base import Answer, Call, absent, by_method, invalid, missing
 from doors.mlflow.tracking_base import model_of, team_of, tracked
@@ -85,7 +86,7 @@ def search_models(call: Call) -> Answer:
     if not call.has("experiment_ids"):
         raise absent("experiment_ids")
     asked = call.texts("experiment_ids")
-    numbers = [int(one) for one in asked if one.isascii() and one.isdecimal() and 0 < int(one) < 2**63]
+    numbers = [number for one in asked if (number := whole(one))]
     rows = LoggedModel.objects.alive().filter(team=team, experiment__deleted_at=None)
     inside = rows.filter(experiment__in=numbers)
     if "0" in asked:

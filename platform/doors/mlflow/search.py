@@ -15,7 +15,7 @@ INDEXED = 200  # so much of a tag's value is in the index (registry.models.tags)
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")
-    |(?P<number>-?\d+(?:\.\d+)?(?![\w.]))
+    |(?P<number>-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?![\w.]))
     |(?P<name>(?:[A-Za-z_][\w-]*\s*\.\s*)?(?:`[^`]*`|"[^"]*")|[A-Za-z_][\w.\-/]*)
     |(?P<sign>!=|<>|<=|>=|=|<|>)
     |(?P<mark>[(),])

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from accounts.access import Actor, can
 from accounts.errors import NotFound
+from accounts.numbers import whole
 from accounts.roles import Permission
 from doors.mlflow.base import Call, MlflowError, invalid
 from doors.mlflow.registry_models import find
@@ -155,8 +156,8 @@ def _numbered(call: Call, source: str, name: str, number: str, *, alias: str = "
     rows = Version.objects.filter(asset=asset, deleted_at=None, state=Version.State.REGISTERED)
     if alias:
         version = rows.filter(aliases__name=alias.lower()).first()
-    elif number.isdecimal() and int(number) < 2**31:
-        version = rows.filter(number=int(number)).first()
+    elif (counted := whole(number, below=2**31)) is not None:
+        version = rows.filter(number=counted).first()
     elif number.lower() in ("staging", "production"):
         version = rows.filter(aliases__name=number.lower()).first()
     else:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from accounts.numbers import whole
 from accounts.rest import keyset_page
 from doors.mlflow import tracking_shapes as shapes
 from doors.mlflow.base import Answer, Call, absent, invalid, missing
@@ -208,7 +209,7 @@ def _experiments(call: Call) -> list[int]:
     asked = call.texts("experiment_ids")
     if not asked:
         return []
-    found = [int(one) for one in asked if one.isascii() and one.isdecimal() and 0 < int(one) < 2**63]
+    found = [number for one in asked if (number := whole(one))]
     if "0" in asked:
         found += Experiment.objects.filter(team=call.team, is_default=True).values_list("pk", flat=True)
     return found
