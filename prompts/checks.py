@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
@@ -11,7 +12,6 @@ from accounts.models import NAME_HELP, NAME_PATTERN
 from governance.digests import digest_of
 from prompts import syntax
 from prompts.models import PromptVersion
-from prompts.rendering import Template
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 MAX_BYTES = 1024 * 1024
@@ -115,6 +115,40 @@ def check_note(field: str, text: str, limit: int = 2_000) -> str:
     return text
 
 
-def digest(kind: str, template: Template, parameters: dict[str, Any]) -> str:
-    """What an approval of a version binds to."""
-    return digest_of({"type": str(kind), "template": template, "parameters": parameters})
+@dataclass(frozen=True)
+class Content:
+    """What a version says, checked: the fields of its row, and what follows from them."""
+
+    fields: dict[str, Any]
+    variables: list[str]
+
+    @property
+    def digest(self) -> str:
+        """What an approval of a version binds to."""
+        return digest_of(self.fields)
+
+
+def check_content(
+    *,
+    type: str,
+    template: Any,
+    format: str = PromptVersion.Format.JINJA,
+    inputs: Any = None,
+    tools: Any = None,
+    response_format: Any = None,
+    model: str = "",
+    parameters: Any = None,
+) -> Content:
+    """Raise Invalid, naming the field, unless this is what a version may say."""
+    variables = check_template(type, template)
+    fields = {
+        "type": str(type),
+        "format": str(format),
+        "template": template,
+        "inputs": inputs or [],
+        "tools": tools or [],
+        "response_format": response_format,
+        "model": model,
+        "parameters": check_parameters(parameters),
+    }
+    return Content(fields, variables)

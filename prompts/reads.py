@@ -7,7 +7,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from accounts.access import Actor
 from accounts.errors import NotFound
 from prompts.checks import LATEST
-from prompts.models import Label, Prompt, PromptVersion
+from prompts.models import MAIN, Label, Prompt, PromptVersion
 
 
 def list_prompts(by: Actor) -> QuerySet[Prompt]:
@@ -37,7 +37,9 @@ def get_prompt(by: Actor, address: str) -> Prompt:
 def get_version(by: Actor, prompt: Prompt, number: int) -> PromptVersion:
     """A version of a prompt that the actor sees already."""
     version = (
-        prompt.versions.select_related("created_by").filter(number=number).first() if number <= 2**31 - 1 else None
+        prompt.versions.select_related("created_by").filter(number=number, deleted_at=None).first()
+        if number <= 2**31 - 1
+        else None
     )
     if version is None:
         raise NotFound(f"{prompt} has no version {number}.")
@@ -46,11 +48,15 @@ def get_version(by: Actor, prompt: Prompt, number: int) -> PromptVersion:
 
 
 def resolve_label(by: Actor, address: str, label: str) -> PromptVersion:
-    """The version that a label points at ('latest': the newest), in one statement. NotFound says which part is missing."""
+    """The version that a label points at ('latest': the newest on main), in one statement. NotFound says which part is missing."""
     team, _, name = address.partition("/")
     visible = Prompt.objects.visible_to(by).filter(team__name=team, name=name)
-    rows = PromptVersion.objects.select_related("prompt__team", "created_by").filter(prompt__in=visible)
-    version = (rows.order_by("-number") if label == LATEST else rows.filter(labels__name=label)).first()
+    rows = PromptVersion.objects.select_related("prompt__team", "created_by").filter(
+        prompt__in=visible, deleted_at=None
+    )
+    version = (
+        rows.filter(branch=MAIN).order_by("-number") if label == LATEST else rows.filter(labels__name=label)
+    ).first()
     if version is None:
         prompt = get_prompt(by, address)
         if label == LATEST:

@@ -9,7 +9,7 @@ from prompts.models import Label, LabelMove, Prompt, PromptVersion
 
 class PromptIn(serializers.Serializer[Any]):
     team = serializers.CharField(help_text="The team's name.")
-    name = serializers.CharField(help_text="Lower-case letters, digits, '.', '_' and '-'.")
+    name = serializers.CharField(help_text="Letters, digits, spaces, '.', '_', '-', and '/' between folders.")
     description = serializers.CharField(required=False, allow_blank=True, default="")
 
 
@@ -31,7 +31,20 @@ class PromptOut(serializers.Serializer[Any]):
 
 class VersionIn(serializers.Serializer[Any]):
     type = serializers.CharField(help_text="text or chat.")
-    template = serializers.JSONField(help_text='text: a string; chat: a list of {"role", "content"}. Jinja syntax.')
+    format = serializers.CharField(required=False, default="jinja2", help_text="jinja2 or mustache.")
+    template = serializers.JSONField(
+        help_text='text: a string; chat: a list of {"role", "content"} and {"type": "placeholder", "name"}.'
+    )
+    inputs = serializers.JSONField(
+        required=False, default=None, help_text='What the variables are: [{"name", "type", "default", "example", …}].'
+    )
+    tools = serializers.JSONField(required=False, default=None, help_text="Functions, as OpenAI's API takes them.")
+    response_format = serializers.JSONField(
+        required=False, default=None, allow_null=True, help_text="As OpenAI's API takes it, with a JSON schema."
+    )
+    model = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="The model it is written for."
+    )
     parameters = serializers.JSONField(required=False, default=dict, help_text="Model parameters, a JSON object.")
     message = serializers.CharField(required=False, allow_blank=True, default="", help_text="What changed, and why.")
 
@@ -40,8 +53,14 @@ class VersionOut(serializers.Serializer[Any]):
     prompt = serializers.CharField()
     number = serializers.IntegerField()
     type = serializers.CharField()
+    format = serializers.CharField()
     template = serializers.JSONField()
+    inputs = serializers.JSONField()
+    tools = serializers.JSONField()
+    response_format = serializers.JSONField(allow_null=True)
+    model = serializers.CharField()
     parameters = serializers.JSONField()
+    branch = serializers.CharField()
     variables = serializers.ListField(child=serializers.CharField())
     digest = serializers.CharField()
     message = serializers.CharField()
@@ -135,8 +154,14 @@ def show_version(version: PromptVersion, labels: list[str] | None = None) -> dic
         "prompt": str(version.prompt),
         "number": version.number,
         "type": version.type,
+        "format": version.format,
         "template": version.template,
+        "inputs": version.inputs,
+        "tools": version.tools,
+        "response_format": version.response_format,
+        "model": version.model,
         "parameters": version.parameters,
+        "branch": version.branch,
         "variables": version.variables,
         "digest": version.digest,
         "message": version.message,

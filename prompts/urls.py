@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from prompts.views import editor, labels, prompts
 
-_PROMPT = "prompts/<str:team>/<str:name>"
+_PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
 urlpatterns: list[URLPattern] = [
     path("prompts/", prompts.prompt_list, name="prompt-list"),

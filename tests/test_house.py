@@ -19,6 +19,7 @@ EXAMPLES = {
     "slug": "x",
     "str": "x",
     "path": "x/y",
+    "prompt_name": "x/y",
     "revision": "main",
     "uuid": "00000000-0000-0000-0000-000000000000",
 }

@@ -43,7 +43,7 @@ class ApprovalRequest(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="approval_requests")
     kind = models.CharField(max_length=20, choices=Kind.choices)
     asset_id = models.BigIntegerField()  # 0: what is to be made does not exist yet
-    asset_label = models.CharField(max_length=200)  # team/name
+    asset_label = models.CharField(max_length=300)  # team/name
     # Of models, datasets and prompts only.
     version_id = models.BigIntegerField(null=True)
     version_number = models.PositiveIntegerField(null=True)

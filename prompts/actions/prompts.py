@@ -5,14 +5,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.access import Actor, Planned, require
-from accounts.actions import check_name
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
 from prompts.actions.common import lock_prompt, person, prompt_target, touch, version_target
-from prompts.checks import check_note, check_parameters, check_template, digest
-from prompts.models import Prompt, PromptVersion
+from prompts.checks import check_content, check_note
+from prompts.models import MAIN, Prompt, PromptVersion
+from prompts.names import problem_of
 
 MAX_DESCRIPTION = 20_000
 
@@ -21,7 +21,8 @@ MAX_DESCRIPTION = 20_000
 def create_prompt(*, team: Team, name: str, description: str = "", by: Actor) -> Prompt:
     """A new prompt, without versions yet."""
     require(by, Permission.ASSET_CREATE, Planned(team.pk, "prompt", name))
-    check_name(name)
+    if text := problem_of(name):
+        raise Invalid("name", text)
     description = check_note("description", description, MAX_DESCRIPTION)
     try:
         with transaction.atomic():
@@ -69,17 +70,29 @@ def create_version(
     prompt: Prompt,
     type: str,
     template: Any,
+    format: str = PromptVersion.Format.JINJA,
+    inputs: Any = None,
+    tools: Any = None,
+    response_format: Any = None,
+    model: str = "",
     parameters: Any = None,
     message: str = "",
+    branch: str = MAIN,
+    parent: PromptVersion | None = None,
+    merged: PromptVersion | None = None,
     by: Actor,
 ) -> PromptVersion:
-    """The next version, immutable from now on. Raises Invalid with line and column for a template that can't be read."""
+    """The next version, immutable from now on: on `branch`, following `parent` (without one, the newest there).
+    Raises Invalid with line and column for a template that can't be read."""
     require(by, Permission.ASSET_EDIT, prompt)
-    variables = check_template(type, template)
-    checked = check_parameters(parameters)
+    content = check_content(
+        type=type, format=format, template=template, inputs=inputs, tools=tools, response_format=response_format,
+        model=model, parameters=parameters,
+    )  # fmt: skip
     message = check_note("message", message)
     prompt = lock_prompt(prompt)
-    latest = prompt.versions.first()
+    alive = prompt.versions.filter(deleted_at=None)
+    latest = alive.first()
     if latest is not None and latest.type != type:
         raise Invalid(
             "type",
@@ -90,12 +103,13 @@ def create_version(
     version = PromptVersion.objects.create(
         prompt=prompt,
         number=prompt.last_number,
-        type=type,
-        template=template,
-        parameters=checked,
-        variables=variables,
-        digest=digest(type, template, checked),
+        **content.fields,
+        variables=content.variables,
+        digest=content.digest,
         message=message,
+        branch=branch,
+        parent=parent or alive.filter(branch=branch).first(),
+        merged=merged,
         created_by=person(by),
     )
     touch(prompt, by)
@@ -105,7 +119,7 @@ def create_version(
         team=prompt.team.name,
         target=version_target(version),
         also=[prompt_target(prompt)],
-        after={"number": version.number, "type": type, "digest": version.digest},
+        after={"number": version.number, "type": type, "branch": branch, "digest": version.digest},
         reason=message,
     )
     return version

@@ -1,4 +1,18 @@
 from prompts.models.labels import Label, LabelMove
-from prompts.models.prompts import Prompt, PromptVersion
+from prompts.models.prompts import MAIN, Include, Prompt, PromptTag, PromptVersion, PromptVersionTag
+from prompts.models.usage import PromptUse
+from prompts.models.work import PromptBranch, PromptDraft
 
-__all__ = ["Label", "LabelMove", "Prompt", "PromptVersion"]
+__all__ = [
+    "MAIN",
+    "Include",
+    "Label",
+    "LabelMove",
+    "Prompt",
+    "PromptBranch",
+    "PromptDraft",
+    "PromptTag",
+    "PromptUse",
+    "PromptVersion",
+    "PromptVersionTag",
+]

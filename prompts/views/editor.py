@@ -26,7 +26,7 @@ def version_create(request: HttpRequest, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
     prompt = get_prompt(by, f"{team}/{name}")
     require(by, Permission.ASSET_EDIT, prompt)
-    latest = prompt.versions.first()
+    latest = prompt.versions.filter(deleted_at=None).first()
     if request.method != "POST":
         base = _base(request, prompt) or latest
         draft = Draft.of(base) if base else Draft.new(_kind(request, None))
@@ -61,7 +61,7 @@ def version_check(request: HttpRequest, team: str, name: str) -> HttpResponse:
     """While somebody types: the variables, or where the template is wrong."""
     by = actor_of(request)
     prompt = get_prompt(by, f"{team}/{name}")
-    draft = Draft.posted(request.POST, _kind(request, prompt.versions.first()))
+    draft = Draft.posted(request.POST, _kind(request, prompt.versions.filter(deleted_at=None).first()))
     return render(request, "prompts/check.html", _checked(draft))
 
 
@@ -91,7 +91,11 @@ def _kind(request: HttpRequest, latest: PromptVersion | None) -> str:
 
 def _base(request: HttpRequest, prompt: Prompt) -> PromptVersion | None:
     number = request.GET.get("from", "")
-    return prompt.versions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+    return (
+        prompt.versions.filter(number=int(number), deleted_at=None).first()
+        if number.isdecimal() and len(number) < 10
+        else None
+    )
 
 
 def _show(

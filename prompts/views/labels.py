@@ -30,7 +30,7 @@ def label_move(request: HttpRequest, team: str, name: str) -> HttpResponse:
     if not form.is_valid():
         return show_prompt(request, prompt, label_form=form)
     wanted = form.cleaned_data
-    version = prompt.versions.filter(number=wanted["version"]).first()
+    version = prompt.versions.filter(number=wanted["version"], deleted_at=None).first()
     if version is None:
         form.add_error("version", f"There is no version {wanted['version']}.")
         return show_prompt(request, prompt, label_form=form)

@@ -87,7 +87,10 @@ def show_prompt(
     tab = "settings" if form else request.GET.get("tab", "")
     tab = tab if tab in TABS else ""
     versions, following = keyset_page(
-        prompt.versions.select_related("created_by"), order=["-number"], cursor=request.GET.get("cursor", ""), limit=30
+        prompt.versions.filter(deleted_at=None).select_related("created_by"),
+        order=["-number"],
+        cursor=request.GET.get("cursor", ""),
+        limit=30,
     )
     for version in versions:
         version.prompt = prompt
@@ -200,7 +203,7 @@ def version_diff(request: HttpRequest, team: str, name: str) -> HttpResponse:
             (change, *(_side(v, n) for v, n in ((before, change.number_before), (after, change.number_after))))
             for change in difference.messages
         ],
-        "numbers": list(prompt.versions.values_list("number", "message")[:500]),
+        "numbers": list(prompt.versions.filter(deleted_at=None).values_list("number", "message")[:500]),
     }
     return render(request, "prompts/diff.html", context)
 

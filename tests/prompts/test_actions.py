@@ -1,5 +1,7 @@
 """Versions and labels: who may, what is recorded, what the database holds to."""
 
+from urllib.parse import quote
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -29,7 +31,17 @@ def test_versions_are_numbered_and_digested(cast, actor, prompt):
     assert (first.number, second.number) == (1, 2)
     assert first.message == "first"
     assert second.variables == ["name", "place"]
-    assert first.digest == digest_of({"type": "text", "template": "Hi {{ name }}", "parameters": {"temperature": 0}})
+    assert first.digest == digest_of(
+        {
+            "type": "text",
+            "format": "jinja2",
+            "template": "Hi {{ name }}",
+            "inputs": [],
+            "tools": [],
+            "response_format": None,
+        }
+        | {"model": "", "parameters": {"temperature": 0}}
+    )
     event = AuditEvent.objects.get(action="prompt_version.created", target_id=str(first.pk))
     assert (event.actor_email, event.target_digest, event.team) == ("alice@example.com", first.digest, "acme")
     assert f"prompt:{prompt.pk}" in event.subjects
@@ -41,7 +53,7 @@ def test_a_name_is_taken_once(cast, actor, prompt):
     assert list(caught.value.errors) == ["name"]
 
 
-@pytest.mark.parametrize("name", ["", "A", "a b", "-a", "a" * 97, "../x"])
+@pytest.mark.parametrize("name", ["", "-a", "a@b", "a:1", "a//b", "a/versions", "a" * 201, "../x", "a\nb"])
 def test_a_name_stands_in_addresses(cast, actor, name):
     with pytest.raises(Invalid) as caught:
         actions.create_prompt(team=cast.team, name=name, by=actor(cast.alice))
@@ -182,3 +194,16 @@ def test_two_versions_at_once_get_two_numbers(cast, actor, prompt):
     version_of(prompt, actor(cast.alice))
     assert version_of(stale, actor(cast.alice)).number == 2
     assert PromptVersion.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["a", "Support/Refunds/first reply", "folder/conf-sub ü", "x (2)"])
+def test_a_prompt_with_folders_is_found_at_its_address(cast, actor, client_of, api, name):
+    prompt = actions.create_prompt(team=cast.team, name=name, by=actor(cast.alice))
+    version_of(prompt, actor(cast.alice))
+    client = client_of(cast.alice)
+    assert client.get(prompt.get_absolute_url()).status_code == 200
+    assert client.get(f"{prompt.get_absolute_url()}/versions/1").status_code == 200
+    assert (
+        api(cast.alice).get(f"/api/v1/prompts/acme/{quote(name, safe='')}/versions/1").json()["prompt"]
+        == f"acme/{name}"
+    )

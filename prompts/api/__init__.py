@@ -1,0 +1,1 @@
+"""Native REST, a module per noun."""

@@ -1,0 +1,65 @@
+"""Native REST: versions, rendering them, and what differs between two."""
+
+from dataclasses import asdict
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.rest import ApiView, page_response
+from prompts import actions, differences, rendering
+from prompts import serializers as shapes
+from prompts.api.common import PAGE, number_of, page_of, raw_field
+from prompts.reads import get_prompt, get_version, labels_of
+
+
+class Versions(ApiView):
+    """A prompt's versions, newest first."""
+
+    @extend_schema(operation_id="prompt_versions_list", parameters=PAGE, responses=page_of(shapes.VersionOut))
+    def get(self, request: Request, team: str, name: str) -> Response:
+        """Versions, newest first."""
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        rows = prompt.versions.filter(deleted_at=None).select_related("prompt__team", "created_by")
+        return page_response(request, rows, order=["-number"], show=shapes.show_version)
+
+    @extend_schema(operation_id="prompt_versions_create", request=shapes.VersionIn, responses={201: shapes.VersionOut})
+    def post(self, request: Request, team: str, name: str) -> Response:
+        """Add a version; it never changes again. Needs asset.edit."""
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        data = self.read(shapes.VersionIn)
+        data["template"] = raw_field(request, "template")
+        version = actions.create_version(prompt=prompt, by=self.by, **data)
+        return Response(shapes.show_version(version, []), status=201)
+
+
+class VersionView(ApiView):
+    @extend_schema(operation_id="prompt_versions_get", responses=shapes.VersionOut)
+    def get(self, request: Request, team: str, name: str, number: int) -> Response:
+        """One version with its template."""
+        version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
+        return Response(shapes.show_version(version, labels_of([version]).get(version.pk, [])))
+
+
+class Render(ApiView):
+    @extend_schema(operation_id="prompt_versions_render", request=shapes.RenderIn, responses=shapes.RenderOut)
+    def post(self, request: Request, team: str, name: str, number: int) -> Response:
+        """Fill in the variables, in a sandbox."""
+        version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
+        text = rendering.render(version.template, self.read(shapes.RenderIn)["variables"])
+        shown = {"type": version.type, "rendered": text, "parameters": version.parameters, "digest": version.digest}
+        return Response(shown)
+
+
+class DifferenceView(ApiView):
+    @extend_schema(
+        operation_id="prompt_versions_diff",
+        parameters=[OpenApiParameter("from", int, required=True), OpenApiParameter("to", int, required=True)],
+        responses=shapes.DifferenceOut,
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        """What changed between two versions."""
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        before, after = (get_version(self.by, prompt, number_of(request, field)) for field in ("from", "to"))
+        found = differences.compare(before, after)
+        return Response({**asdict(found), "same": found.same})
