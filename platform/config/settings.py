@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "serving",
     "evaluation",
     "tracking",
+    "playground",
     "home",
     "config.apps.ConfigConfig",
     "pgtrigger",
