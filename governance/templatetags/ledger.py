@@ -1,6 +1,7 @@
 """Template tags that put ledger events into words."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from governance.sentences import icon_of, verb_of
 register = template.Library()
 SHOWN = 3
 LONG = 48
+DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{40,})")
 
 
 def short(value: Any) -> str:
@@ -27,8 +29,8 @@ def short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     text = str(value)
-    if text.startswith("sha256:"):
-        return text[7:19]
+    if digest := DIGEST.fullmatch(text):
+        return digest[1][:12]
     return text if len(text) <= LONG else text[: LONG - 1] + "…"
 
 

@@ -103,7 +103,7 @@ def test_the_story_in_the_browser(instance: Instance, signed_in):
         expect(carol.locator("td code", has_text=action).first).to_be_visible()
     carol.goto(f"{MODEL}/versions/2")
     carol.get_by_role("link", name=re.compile("life", re.I)).first.click()
-    for act in ("registered version", "started evaluation", "opened request", "moved alias", "created deployment"):
+    for act in ("registered", "started evaluation", "opened request", "moved alias", "created deployment"):
         expect(carol.get_by_role("listitem").filter(has_text=act).first).to_be_visible()
     for path in ("/models/new", "/evaluations/new", "/policies/new", "/requests/new"):
         answer = carol.goto(path)
