@@ -16,6 +16,7 @@ _VERBS = {
     "role.revoked": "revoked a role of",
     "run.finished": "finished run",
     "evaluation.finished": "finished evaluation",
+    "deployment.priced": "set what tokens cost of deployment",
     "deployment.state_changed": "saw a new state of deployment",
     "deployment.refused": "was refused deployment",
     "evidence.deposited": "deposited evidence",

@@ -130,6 +130,7 @@ class Action(StrEnum):
     EVALUATION_FINISHED = "evaluation.finished"
     DEPLOYMENT_CREATED = "deployment.created"
     DEPLOYMENT_CHANGED = "deployment.changed"
+    DEPLOYMENT_PRICED = "deployment.priced"
     DEPLOYMENT_STARTED = "deployment.started"
     DEPLOYMENT_STOPPED = "deployment.stopped"
     DEPLOYMENT_DELETED = "deployment.deleted"

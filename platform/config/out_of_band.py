@@ -160,7 +160,19 @@ GOVERNED = {
     ),
     "serving.Deployment": Governed(
         _team("t.name || '/' || ($1->>'name')", f"'deployment:' || ({_ID})"),
-        only=("id", "team_id", "name", "purpose", "stage", "desired", "replicas", "revision_id"),
+        only=(
+            "id",
+            "team_id",
+            "name",
+            "purpose",
+            "stage",
+            "desired",
+            "replicas",
+            "revision_id",
+            "input_price",
+            "output_price",
+            "price_currency",
+        ),
         # A deployment that an evaluation holds for its own time reaches no stage.
         where="$1->>'purpose' = 'serving'",
     ),

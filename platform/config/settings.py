@@ -249,6 +249,7 @@ RAY_TOKEN = env("RAY_AUTH_TOKEN")
 ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
 STORAGE = DATA / "storage"
+PRICE_CURRENCY = env("PRICE_CURRENCY", "USD").upper()[:3]  # ISO 4217, of the prices of tokens that are set from now on
 PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored
 # Where the bytes lie instead: s3://bucket/prefix?endpoint=https://…&region=… Credentials come from the environment (AWS_…).
 STORAGE_URL = env("STORAGE_URL")

@@ -20,6 +20,7 @@ from serving.serializers import (
     DeploymentChange,
     DeploymentIn,
     DeploymentOut,
+    PricesIn,
     RevisionOut,
     cluster_json,
     deployment_json,
@@ -106,6 +107,26 @@ class DeploymentDetailView(DeploymentView):
         """End it and free its name. The ledger keeps what it was. Needs deployment.manage."""
         actions.delete_deployment(deployment=self.found(team, name), by=self.by)
         return Response(status=204)
+
+
+class DeploymentPricesView(DeploymentView):
+    @extend_schema(
+        operation_id="deployments_set_prices",
+        tags=TAGS,
+        request=PricesIn,
+        responses={200: DeploymentOut, **PROBLEMS},
+    )
+    def put(self, request: Request, team: str, name: str) -> Response:
+        """Say what its tokens cost, in the site's currency. Needs deployment.manage."""
+        data = self.read(PricesIn)
+        deployment = self.found(team, name)
+        made = actions.set_prices(
+            deployment=deployment,
+            input_price=data["input_per_million"],
+            output_price=data["output_per_million"],
+            by=self.by,
+        )
+        return self.shown(made)
 
 
 class DeploymentStopView(DeploymentView):

@@ -9,6 +9,7 @@ DEPLOYMENT = "deployments/<str:team>/<str:name>"
 urlpatterns: list[URLPattern] = [
     path("deployments", api.DeploymentListView.as_view(), name="api-deployment-list"),
     path(DEPLOYMENT, api.DeploymentDetailView.as_view(), name="api-deployment-detail"),
+    path(f"{DEPLOYMENT}/prices", api.DeploymentPricesView.as_view(), name="api-deployment-prices"),
     path(f"{DEPLOYMENT}/stop", api.DeploymentStopView.as_view(), name="api-deployment-stop"),
     path(f"{DEPLOYMENT}/start", api.DeploymentStartView.as_view(), name="api-deployment-start"),
     path(f"{DEPLOYMENT}/logs", api.DeploymentLogsView.as_view(), name="api-deployment-logs"),

@@ -99,6 +99,17 @@ class ScaleForm(forms.Form):
     replicas = replicas_field()
 
 
+class PriceForm(forms.Form):
+    """Both or neither; empty fields take the price away."""
+
+    input_price = forms.DecimalField(
+        required=False, label="Input", widget=forms.TextInput({"inputmode": "decimal", "placeholder": "0.00"})
+    )
+    output_price = forms.DecimalField(
+        required=False, label="Output", widget=forms.TextInput({"inputmode": "decimal", "placeholder": "0.00"})
+    )
+
+
 class TryForm(forms.Form):
     prompt = forms.CharField(
         max_length=100_000, label="Message", widget=forms.Textarea({"rows": 3, "placeholder": "Say something to it"})

@@ -62,6 +62,10 @@ class Deployment(models.Model):
     stage = models.CharField(max_length=40, blank=True)
     desired = models.CharField(max_length=8, choices=Desired.choices, default=Desired.RUNNING)
     replicas = models.PositiveIntegerField(default=1)
+    # What a million tokens cost, for those who count; both or neither. serving.prices reckons with them.
+    input_price = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    output_price = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    price_currency = models.CharField(max_length=3, blank=True)  # ISO 4217
     # The newest revision: the one that shall run.
     revision = models.ForeignKey("serving.Revision", null=True, on_delete=models.SET_NULL, related_name="+")
     # Counts the changes that people made; what was observed of an older generation is not written over a newer one.
@@ -97,6 +101,11 @@ class Deployment(models.Model):
                 condition=Q(purpose="evaluation", stage="")
                 | (Q(purpose="serving") & Q(stage__in=[s.value for s in Stage])),
                 name="deployments_for_people_have_a_stage",
+            ),
+            models.CheckConstraint(
+                condition=Q(input_price=None, output_price=None, price_currency="")
+                | (Q(input_price__gte=0, output_price__gte=0) & ~Q(price_currency="")),
+                name="deployment_has_both_prices_and_a_currency_or_none",
             ),
             models.CheckConstraint(
                 condition=Q(endpoint="") | Q(state__in=["running", "updating"]),

@@ -9,6 +9,7 @@ from governance.stages import Stage
 from serving.actions.deployments import MAX_REPLICAS
 from serving.cluster import Resources
 from serving.models import Deployment, Revision
+from serving.prices import plain
 
 OPTIONS_HELP = (
     "The engine's options. transformers: max_model_len (tokens), dtype (auto, float32, bfloat16, float16), "
@@ -53,6 +54,21 @@ class DeploymentChange(serializers.Serializer[Any]):
         return attrs
 
 
+class PricesIn(serializers.Serializer[Any]):
+    """Both or neither: null for both takes the price away."""
+
+    input_per_million = serializers.DecimalField(
+        14, 6, allow_null=True, help_text="What a million tokens of input cost."
+    )
+    output_per_million = serializers.DecimalField(
+        14, 6, allow_null=True, help_text="What a million tokens of answers cost."
+    )
+
+
+class PricesOut(PricesIn):
+    currency = serializers.CharField(help_text="ISO 4217, such as USD.")
+
+
 class RevisionOut(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     version = serializers.IntegerField()
@@ -92,6 +108,7 @@ class DeploymentOut(serializers.Serializer[Any]):
     replica_states = ReplicaOut(many=True)
     revision = RevisionOut(help_text="The newest revision.")
     active_revision = serializers.IntegerField(allow_null=True, help_text="The revision that answers now.")
+    prices = PricesOut(allow_null=True, help_text="What its tokens cost; null while nobody has said.")
     endpoint = serializers.CharField(
         allow_null=True, help_text="Base URL for clients, with `served_model` as model; null while nothing answers."
     )
@@ -131,6 +148,16 @@ def revision_json(revision: Revision) -> dict[str, Any]:
     }
 
 
+def prices_json(row: Deployment) -> dict[str, Any] | None:
+    if row.input_price is None or row.output_price is None:
+        return None
+    return {
+        "input_per_million": plain(row.input_price),
+        "output_per_million": plain(row.output_price),
+        "currency": row.price_currency,
+    }
+
+
 def deployment_json(row: Deployment) -> dict[str, Any]:
     """A deployment that was read `with_revision`."""
     revision = row.revision
@@ -154,6 +181,7 @@ def deployment_json(row: Deployment) -> dict[str, Any]:
         ],
         "revision": revision_json(revision) if revision else None,
         "active_revision": row.active.number if row.active else None,
+        "prices": prices_json(row),
         # Ray Serve's own address is nobody's business: requests go through the gateway, with a key.
         "endpoint": f"{settings.GATEWAY_URL}/v1" if row.endpoint else None,
         "served_model": str(row),

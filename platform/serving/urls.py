@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{DEPLOYMENT}/revisions", detail.deployment_revisions, name="deployment-revisions"),
     path(f"{DEPLOYMENT}/history", detail.deployment_history, name="deployment-history"),
     path(f"{DEPLOYMENT}/scale", detail.deployment_scale, name="deployment-scale"),
+    path(f"{DEPLOYMENT}/prices", detail.deployment_prices, name="deployment-prices"),
     path(f"{DEPLOYMENT}/stop", detail.deployment_stop, name="deployment-stop"),
     path(f"{DEPLOYMENT}/start", detail.deployment_start, name="deployment-start"),
     path(f"{DEPLOYMENT}/delete", detail.deployment_delete, name="deployment-delete"),

@@ -7,6 +7,7 @@ from serving.actions.deployments import (
     stop_deployment,
     update_deployment,
 )
+from serving.actions.prices import set_prices
 from serving.actions.requests import apply_request, request_create, request_update
 from serving.actions.targets import hold_target, release_target
 
@@ -20,6 +21,7 @@ __all__ = [
     "request_create",
     "request_update",
     "scale_deployment",
+    "set_prices",
     "start_deployment",
     "stop_deployment",
     "update_deployment",

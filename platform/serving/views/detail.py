@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -17,9 +18,11 @@ from accounts.rest import keyset_page
 from accounts.roles import Permission
 from registry import reads as registry
 from serving import actions, logs, reads
-from serving.forms import CompareForm, RevisionForm, ScaleForm, TryForm
+from serving.forms import CompareForm, PriceForm, RevisionForm, ScaleForm, TryForm
 from serving.models import Deployment
 from serving.pages import deployment_page, snippets
+from serving.prices import plain
+from serving.serializers import prices_json
 from serving.views.create import is_guarded, to_request
 
 LINES = 400
@@ -31,6 +34,11 @@ def overview(request: HttpRequest, deployment: Deployment, *, status: int = 200,
         **deployment_page(deployment, "overview", actor_of(request)),
         "snippets": snippets(deployment),
         "scale_form": ScaleForm(initial={"replicas": deployment.replicas}),
+        "price_form": PriceForm(
+            initial={"input_price": plain(deployment.input_price), "output_price": plain(deployment.output_price)}
+        ),
+        "prices": prices_json(deployment),
+        "currency": deployment.price_currency or settings.PRICE_CURRENCY,
         "try_form": TryForm(),
         "compare_form": CompareForm(),
         **more,
@@ -152,6 +160,25 @@ def deployment_scale(request: HttpRequest, team: str, name: str) -> HttpResponse
         else:
             return redirect(deployment.get_absolute_url())
     return overview(request, deployment, scale_form=form, status=422)
+
+
+@login_required
+@require_POST
+def deployment_prices(request: HttpRequest, team: str, name: str) -> HttpResponse:
+    """What its tokens cost; two empty fields take the price away."""
+    by = actor_of(request)
+    deployment = reads.get_deployment(by, team, name)
+    form = PriceForm(request.POST)
+    if form.is_valid():
+        try:
+            actions.set_prices(deployment=deployment, by=by, **form.cleaned_data)
+        except Forbidden:
+            raise
+        except Problem as problem:
+            add_problem(form, problem)
+        else:
+            return redirect(deployment.get_absolute_url())
+    return overview(request, deployment, price_form=form, status=422)
 
 
 @login_required

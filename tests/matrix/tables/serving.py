@@ -13,6 +13,9 @@ SERVING: Table = {
         "PATCH": may(MANAGE, {"replicas": 2}, see=DEPLOYMENT, values=_DEP),
         "DELETE": may(MANAGE, see=DEPLOYMENT, values=_HALTED),
     },
+    "api-deployment-prices": {
+        "PUT": may(MANAGE, {"input_per_million": "0.5", "output_per_million": "2"}, see=DEPLOYMENT, values=_DEP)
+    },
     "api-deployment-stop": {"POST": may(MANAGE, see=DEPLOYMENT, values=_DEP)},
     "api-deployment-start": {"POST": may(MANAGE, see=DEPLOYMENT, values=_HALTED)},
     "api-deployment-logs": {"GET": sees(DEPLOYMENT, values=_DEP)},
@@ -33,6 +36,9 @@ SERVING: Table = {
         "POST": may(MANAGE, {"version": 3, "engine": "transformers"}, see=DEPLOYMENT, values=_DEP),
     },
     "deployment-scale": {"POST": may(MANAGE, {"replicas": 2}, see=DEPLOYMENT, values=_DEP)},
+    "deployment-prices": {
+        "POST": may(MANAGE, {"input_price": "0.5", "output_price": "2"}, see=DEPLOYMENT, values=_DEP)
+    },
     "deployment-stop": {"POST": may(MANAGE, see=DEPLOYMENT, values=_DEP)},
     "deployment-start": {"POST": may(MANAGE, see=DEPLOYMENT, values=_HALTED)},
     "deployment-delete": {"POST": may(MANAGE, {"confirm": "halted"}, see=DEPLOYMENT, values=_HALTED)},
