@@ -7,9 +7,21 @@ class PromptsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import register_converter
 
+        from accounts.access import can
+        from accounts.roles import Permission
         from governance.subjects import announce
         from prompts.models import Prompt
         from prompts.names import PromptNameConverter
+        from prompts.tabs import add_tab
 
         register_converter(PromptNameConverter, "prompt_name")
         announce("prompt", Prompt)
+        add_tab("versions", "Versions", "prompt-detail", 10)
+        add_tab("labels", "Labels", "prompt-labels", 30)
+        add_tab(
+            "settings",
+            "Settings",
+            "prompt-settings",
+            90,
+            shown=lambda by, prompt: can(by, Permission.ASSET_EDIT, prompt),
+        )

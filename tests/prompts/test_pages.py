@@ -99,7 +99,7 @@ def test_a_free_label_moves_and_a_protected_one_leads_to_a_request(alice, greeti
     assert there.startswith("/requests/new?kind=prompt&asset=acme%2Fgreeting&version=2")
     assert "no version 9" in text(alice.post(url, {"label": "staging", "version": 9}), 422)
     assert "latest" in text(alice.post(url, {"label": "latest", "version": 1}), 422)
-    assert "v1" in text(alice.get("/prompts/acme/greeting?tab=history"))
+    assert "v1" in text(alice.get("/prompts/acme/greeting/labels"))
     assert alice.post("/prompts/acme/greeting/labels/staging/remove").status_code == 302
     assert not Label.objects.exists()
 
@@ -119,7 +119,7 @@ def test_the_description_is_changed(alice, greeting):
 
 PAGES = [
     "/prompts/acme/greeting",
-    "/prompts/acme/greeting?tab=history",
+    "/prompts/acme/greeting/labels",
     "/prompts/acme/greeting/versions/1",
     "/prompts/acme/greeting/diff",
 ]

@@ -200,7 +200,8 @@ PROMPTS: Table = {
     },
     "prompt-version-detail": {"GET": sees(ASSET)},
     "prompt-version-render": {"POST": sees(ASSET, body={"v.x": "1"}, quiet=NO_CHANGE)},
-    "label-move": {"POST": may(P.ALIAS_MOVE, {"label": "candidate", "version": 1})},
+    "prompt-settings": {"GET": may(P.ASSET_EDIT)},
+    "prompt-labels": {"GET": sees(ASSET), "POST": may(P.ALIAS_MOVE, {"label": "candidate", "version": 1})},
     "label-remove": {"POST": may(P.ALIAS_MOVE)},
 }
 PROMPTS = {

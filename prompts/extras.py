@@ -1,0 +1,37 @@
+"""What apps above this one have to say about versions: chips in lists, and what a version costs. They register when they start."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from accounts.access import Actor
+from prompts.models import PromptVersion
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A few words beside a version. tone: good, bad, warn, info, busy or quiet; the words say it without the colour too."""
+
+    text: str
+    tone: str = "quiet"
+    href: str = ""
+    title: str = ""
+
+
+Extra = Callable[[Actor, Sequence[PromptVersion]], Mapping[int, Sequence[Chip]]]
+_EXTRAS: list[Extra] = []
+
+
+def add_version_extra(function: Extra) -> None:
+    """Called with the versions of a page at once: answer in a constant number of queries, by version id."""
+    if function not in _EXTRAS:
+        _EXTRAS.append(function)
+
+
+def chips_of(by: Actor, versions: Sequence[PromptVersion]) -> dict[int, list[Chip]]:
+    """Everything that is said about these versions, in the order of registration."""
+    found: dict[int, list[Chip]] = {}
+    if versions:
+        for extra in _EXTRAS:
+            for version_id, chips in extra(by, versions).items():
+                found.setdefault(version_id, []).extend(chips)
+    return found

@@ -1,0 +1,65 @@
+"""Pages: one version, and filling in its variables."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.authentication import actor_of
+from accounts.errors import Invalid
+from governance.approved import approvals_of
+from prompts import rendering
+from prompts.extras import chips_of
+from prompts.forms import LabelForm, Value, values_posted
+from prompts.models import PromptVersion
+from prompts.reads import get_prompt, get_version
+from prompts.views.frame import prompt_page
+
+
+@login_required
+@require_safe
+def version_detail(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
+    by = actor_of(request)
+    version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
+    return _show_version(request, version, [Value(name) for name in version.variables], None)
+
+
+@login_required
+@require_POST
+def version_render(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
+    """Fill in the variables: only the result for htmx, the whole page without."""
+    by = actor_of(request)
+    version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
+    values = values_posted(version, request.POST)
+    result: dict[str, Any] = {}
+    try:
+        text = rendering.render(version.template, {value.name: value.value for value in values})
+    except Invalid as problem:
+        result["errors"] = [text for texts in problem.errors.values() for text in texts]
+    else:
+        result["messages"] = [{"role": "", "content": text}] if isinstance(text, str) else text
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "prompts/rendered.html", {"result": result})
+    return _show_version(request, version, values, result)
+
+
+def _show_version(
+    request: HttpRequest, version: PromptVersion, values: list[Value], result: dict[str, Any] | None
+) -> HttpResponse:
+    by, prompt = actor_of(request), version.prompt
+    frame = prompt_page(request, prompt, "versions")
+    on_it = [label for label in frame["labels"] if label.version_id == version.pk]
+    context = {
+        **frame,
+        "version": version,
+        "version_labels": on_it,
+        "in_production": any(label.name == "production" for label in on_it),
+        "approved": approvals_of(kind="prompt", asset_id=prompt.pk, digest=version.digest),
+        "chips": chips_of(by, [version]).get(version.pk, []),
+        "values": values,
+        "result": result,
+        "label_form": LabelForm(initial={"version": version.number}),
+    }
+    return render(request, "prompts/version.html", context)
