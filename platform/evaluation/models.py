@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.access import Actor, lent, visible
 from accounts.models import Team, User
 from accounts.roles import Permission
+from evaluation.leasing import Leased
 from registry.models import Asset, Version
 
 
@@ -30,7 +31,7 @@ class EvaluationQuerySet(models.QuerySet["Evaluation"]):
         return self.select_related("team", "created_by", "version", "dataset_version", "model__team", "dataset__team")
 
 
-class Evaluation(models.Model):
+class Evaluation(Leased):
     """A run over the rows of a dataset. The row is the truth: workers hold it by a lease and may die at any moment."""
 
     class State(models.TextChoices):
@@ -57,18 +58,10 @@ class Evaluation(models.Model):
     # {metric: {"value", "lower", "upper", "n"}}, as evaluation.metrics describes them
     results = models.JSONField(default=dict)
 
-    # Whoever is at it writes its name here and renews the time; from `lease_until` on anybody may take over.
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(default=timezone.now)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    stalls = models.PositiveIntegerField(default=0)  # turns in a row that brought no example forward
-    waiting_since = models.DateTimeField(null=True, blank=True)  # for the model to come up
-
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     scoring_at = models.DateTimeField(null=True, blank=True)  # the first example was sent
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = EvaluationQuerySet.as_manager()
 

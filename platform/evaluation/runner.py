@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from accounts.errors import Problem
 from evaluation import actions, leases
-from evaluation.client import CONCURRENCY, Answer, Asker, Outcome
+from evaluation.asking import CONCURRENCY
+from evaluation.client import Answer, Asker, Outcome
 from evaluation.leases import LeaseLost
 from evaluation.models import Evaluation
 from evaluation.parameters import Parameters

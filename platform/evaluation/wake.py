@@ -1,4 +1,4 @@
-"""Asking a worker to go on with an evaluation. Should the message get lost, beat sends another."""
+"""Asking a worker to go on with a job. Should the message get lost, beat sends another."""
 
 import logging
 
@@ -14,8 +14,13 @@ def run_after_commit(evaluation_id: int) -> None:
 
 
 def run_soon(evaluation_id: int, *, countdown_s: float = 0) -> None:
-    """Queue a turn. Whether it arrives doesn't matter: an evaluation that nobody is at is found within seconds."""
+    """Queue a turn of an evaluation."""
+    send("evaluation.tasks.run", evaluation_id, countdown_s=countdown_s)
+
+
+def send(task: str, pk: int, *, countdown_s: float = 0) -> None:
+    """Queue a turn. Whether it arrives doesn't matter: a job that nobody is at is found within seconds."""
     try:
-        current_app.send_task("evaluation.tasks.run", [evaluation_id], countdown=countdown_s, retry=False)
+        current_app.send_task(task, [pk], countdown=countdown_s, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a turn of evaluation %d (%s); the next look does.", evaluation_id, error)
+        log.warning("The broker did not take a turn of %s %d (%s); the next look does.", task, pk, error)
