@@ -2,12 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from prompts.api import labels, prompts, versions
+from prompts.api import drafts, labels, prompts, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
 urlpatterns: list[URLPattern] = [
     path("prompts", prompts.Prompts.as_view(), name="api-prompt-list"),
+    path("prompt-drafts", drafts.MyDrafts.as_view(), name="api-prompt-drafts-mine"),
+    path(f"{_PROMPT}/drafts", drafts.Drafts.as_view(), name="api-prompt-drafts"),
+    path(f"{_PROMPT}/drafts/<path:branch>", drafts.DraftView.as_view(), name="api-prompt-draft"),
     path(_PROMPT, prompts.PromptView.as_view(), name="api-prompt-detail"),
     path(f"{_PROMPT}/versions", versions.Versions.as_view(), name="api-prompt-versions"),
     path(f"{_PROMPT}/versions/<int:number>", versions.VersionView.as_view(), name="api-prompt-version"),

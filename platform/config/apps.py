@@ -19,4 +19,5 @@ class CollectedFiles(StaticFilesConfig):
         "*.map", "*.rtl*", "tabler-*", "tabler.css",
         "echarts.js", "echarts.common*", "echarts.esm*", "echarts.simple*", "extension/*", "i18n/*",
         "rest_framework/*", "guardian/*",
+        "*.cjs", "*.d.ts", "*.d.cts", "package.json", "rollup.config.js", "*.md", "test", "test/*",
     ]  # fmt: skip

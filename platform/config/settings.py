@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,21 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
+# CodeMirror and what it imports, as npm packages have them: a folder of each, and the module in it (docs/prompt-editor.md).
+_MODULES = {
+    **{f"@codemirror/{part}": "dist/index.js" for part in (
+        "state", "view", "language", "streamparser", "commands", "autocomplete", "lint", "search",
+    )},
+    "@lezer/common": "dist/index.js",
+    "@lezer/highlight": "dist/index.js",
+    "@marijn/find-cluster-break": "src/index.js",
+    "style-mod": "src/style-mod.js",
+    "w3c-keyname": "index.js",
+    "crelt": "index.js",
+}  # fmt: skip
+BROWSER_MODULES = {name: f"vendor/{name.lstrip('@')}/{Path(file).name}" for name, file in _MODULES.items()}
+# The one inline script that runs here (it holds no code): pages give it word for word, the Content-Security-Policy its hash.
+IMPORT_MAP = json.dumps({"imports": {name: STATIC_URL + path for name, path in BROWSER_MODULES.items()}})
 STATICFILES_DIRS = [
     ROOT / "static",
     *(
@@ -280,6 +296,10 @@ STATICFILES_DIRS = [
         for prefix, path in (
             ("vendor/tabler/css", ROOT / "node_modules/@tabler/core/dist/css"),
             ("vendor/echarts", ROOT / "node_modules/echarts/dist"),
+            *(
+                (f"vendor/{name.lstrip('@')}", (ROOT / "node_modules" / name / file).parent)
+                for name, file in _MODULES.items()
+            ),
         )
         if path.is_dir()
     ),

@@ -1,5 +1,6 @@
 """Everything that changes prompts, one function per verb."""
 
+from prompts.actions.drafts import discard_draft, save_draft
 from prompts.actions.labels import (
     apply_removal,
     apply_request,
@@ -18,10 +19,12 @@ __all__ = [
     "break_glass",
     "create_prompt",
     "create_version",
+    "discard_draft",
     "move_label",
     "remove_label",
     "request_move",
     "request_removal",
     "roll_back",
+    "save_draft",
     "update_prompt",
 ]

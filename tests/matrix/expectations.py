@@ -9,6 +9,7 @@ from tests.matrix.tables.huggingface import HUGGINGFACE
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.mlflow_tracking import MLFLOW_TRACKING
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
+from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
@@ -21,6 +22,7 @@ TABLE: Table = {
     **ALLAUTH,
     **REGISTRY,
     **PROMPTS,
+    **PROMPT_EDITOR,
     **GOVERNANCE,
     **REQUESTS,
     **ACCOUNTS,

@@ -347,3 +347,11 @@ def control(field: BoundField) -> SafeString:
     if field.errors:
         attributes["class"] += " is-invalid"
     return field.as_widget(attrs=attributes)
+
+
+@register.simple_tag
+def browser_modules() -> SafeString:
+    """Where a page's own modules find CodeMirror: stands before their <script type="module">."""
+    names = [path for name, path in settings.BROWSER_MODULES.items() if name != "@codemirror/search"]  # loads on Ctrl-F
+    preloads = format_html_join("", '<link rel="modulepreload" href="{}">', ((static(path),) for path in names))
+    return format_html('<script type="importmap">{}</script>{}', mark_safe(settings.IMPORT_MAP), preloads)
