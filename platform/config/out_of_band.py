@@ -20,6 +20,11 @@ _OF_PROMPT = (
     "SELECT t.name, t.name || '/' || p.name || {label}, ARRAY[{subjects}'prompt:' || p.id] "
     "FROM prompts_prompt p JOIN accounts_team t ON t.id = p.team_id WHERE p.id = ($1->>'prompt_id')::bigint"
 )
+_OF_PROMPT_VERSION = (
+    "SELECT t.name, t.name || '/' || p.name || ' version ' || v.number || {label}, ARRAY['prompt_version:' || v.id, 'prompt:' || p.id] "
+    "FROM prompts_promptversion v JOIN prompts_prompt p ON p.id = v.prompt_id JOIN accounts_team t ON t.id = p.team_id "
+    "WHERE v.id = ($1->>'version_id')::bigint"
+)
 _OF_POLICY = (
     "SELECT t.name, p.kind || ' ' || p.pattern || ' ' || p.stage, ARRAY['policy:' || p.id] "
     "FROM governance_policy p JOIN accounts_team t ON t.id = p.team_id WHERE p.id = ($1->>'policy_id')::bigint"
@@ -150,6 +155,8 @@ GOVERNED = {
     "prompts.PromptVersion": Governed(
         _OF_PROMPT.format(label="' version ' || ($1->>'number')", subjects=f"'prompt_version:' || ({_ID}), ")
     ),
+    "prompts.PromptTag": Governed(_OF_PROMPT.format(label="' tag ' || ($1->>'key')", subjects="")),
+    "prompts.PromptVersionTag": Governed(_OF_PROMPT_VERSION.format(label="' tag ' || ($1->>'key')")),
     "prompts.Label": Governed(_OF_PROMPT.format(label="'@' || ($1->>'name')", subjects="")),
     "notifications.Endpoint": Governed(
         _team("coalesce(nullif($1->>'description', ''), 'a webhook')", f"'webhook:' || ({_ID})"),

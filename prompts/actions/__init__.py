@@ -1,5 +1,6 @@
 """Everything that changes prompts, one function per verb."""
 
+from prompts.actions.deletion import delete_prompt, delete_version
 from prompts.actions.drafts import discard_draft, save_draft
 from prompts.actions.labels import (
     apply_removal,
@@ -12,6 +13,7 @@ from prompts.actions.labels import (
     roll_back,
 )
 from prompts.actions.prompts import create_prompt, create_version, update_prompt
+from prompts.actions.tags import delete_tag, set_tag, set_words
 
 __all__ = [
     "apply_removal",
@@ -19,6 +21,9 @@ __all__ = [
     "break_glass",
     "create_prompt",
     "create_version",
+    "delete_prompt",
+    "delete_tag",
+    "delete_version",
     "discard_draft",
     "move_label",
     "remove_label",
@@ -26,5 +31,7 @@ __all__ = [
     "request_removal",
     "roll_back",
     "save_draft",
+    "set_tag",
+    "set_words",
     "update_prompt",
 ]
