@@ -44,6 +44,7 @@ def _start() -> str:
         DATABASE_URL=database.url,
         DATABASE_OWNER_URL=database.owner_url,
         REDIS_URL=broker.url,
+        PROMPT_USE_EVERY_S="0",  # no thread writes into the tests' transactions: those about uses call flush()
         OMP_WAIT_POLICY="PASSIVE",  # torch threads that spin while they wait starve everything else on two cores
     )
     django.setup()  # pytest-django looks for the settings before this file is read

@@ -16,6 +16,7 @@ from django.urls import resolve
 
 import doors.huggingface.hot
 import doors.mlflow.hot
+import prompts.hot
 import registry.hot
 from accounts import refusals
 from accounts.errors import Problem
@@ -61,10 +62,10 @@ def storable_addresses(get_response: GetResponse) -> GetResponse:
 
 
 def hot_reads(get_response: GetResponse) -> GetResponse:
-    """A version by alias or number with a key: one SQL statement, ahead of sessions and everything else that it needs not."""
+    """A version by alias, label or number with a key: one SQL statement, ahead of sessions and everything else that it needs not."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return registry.hot.answer(request) or get_response(request)
+        return prompts.hot.answer(request) or registry.hot.answer(request) or get_response(request)
 
     return middleware
 

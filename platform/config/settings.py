@@ -249,6 +249,9 @@ RAY_TOKEN_PATH = env("RAY_AUTH_TOKEN_PATH")
 RAY_TOKEN = env("RAY_AUTH_TOKEN")
 ENGINE_CACHE = Path(env("ENGINE_CACHE", str(DATA / "engine-cache")))
 
+# How often each process of the site adds the fetches of prompts that it counted to the table; 0: only when asked to.
+PROMPT_USE_EVERY_S = float(env("PROMPT_USE_EVERY_S", "2"))
+
 STORAGE = DATA / "storage"
 PRICE_CURRENCY = env("PRICE_CURRENCY", "USD").upper()[:3]  # ISO 4217, of the prices of tokens that are set from now on
 PURGE_AFTER_DAYS = float(env("PURGE_AFTER_DAYS", "30"))  # how long what was deleted can be restored

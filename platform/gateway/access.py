@@ -26,7 +26,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?"
 _MODEL_ID = re.compile(rf"(?:(?P<team>{_NAME})/)?(?P<name>{_NAME})")
 _WAIT_S = 5
 
-_KEY = """
+KEY = """
     SELECT k.id AS key_row, k.key_id, k.secret_sha256, k.team_id AS key_team, k.scopes, k.networks,
            EXISTS (SELECT 1 FROM accounts_keyaddress a WHERE a.key_id = k.id AND a.address = %(address)s AND NOT a.refused) AS known,
            k.revoked_at IS NOT NULL AS revoked, COALESCE(k.expires_at <= now(), false) AS expired,
@@ -48,7 +48,7 @@ def _granted(permission: Permission, row: str) -> str:
 
 # The key, and beside it the deployment of this name, and whether the caller sees and may invoke it.
 _CALL = f"""
-WITH key AS ({_KEY}), found AS (
+WITH key AS ({KEY}), found AS (
     SELECT d.id, d.stage, d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
            extract(epoch FROM d.created_at)::bigint AS created
     FROM key, serving_deployment d JOIN accounts_team t ON t.id = d.team_id
@@ -63,7 +63,7 @@ FROM key LEFT JOIN found ON true
 
 # The key, and beside it each deployment that answers and that the caller may invoke.
 _LIST = f"""
-WITH key AS ({_KEY})
+WITH key AS ({KEY})
 SELECT key.*, d.name, d.team, d.created
 FROM key LEFT JOIN LATERAL (
     SELECT d.name, t.name AS team, extract(epoch FROM d.created_at)::bigint AS created
@@ -145,21 +145,21 @@ class Access:
 
     async def ready(self) -> bool:
         try:
-            await self._rows("SELECT 1 AS one", {})
+            await self.rows("SELECT 1 AS one", {})
         except ApiError:
             return False
         return True
 
     async def check(self, caller: Caller) -> None:
         """Raises unless the key is good."""
-        await self._with_key(caller, _KEY, {})
+        await self.with_key(caller, KEY, {})
 
     async def target(self, caller: Caller, model: str) -> Target:
         """The deployment behind a model id, for this caller; raises what is in the way."""
         model = unquote(model) if "%" in model else model
         parts = _MODEL_ID.fullmatch(model)
         name, team = (parts["name"], parts["team"]) if parts else ("", None)
-        row = (await self._with_key(caller, _CALL, {"name": name, "team": team}))[0]
+        row = (await self.with_key(caller, _CALL, {"name": name, "team": team}))[0]
         if row["deployment"] is None:
             whole = parts is not None and team is None and row["key_team"] is None
             raise no_such_model(model, " Write it as team/name: this key is of no one team." if whole else "")
@@ -177,14 +177,14 @@ class Access:
 
     async def targets(self, caller: Caller) -> list[Target]:
         """All that answers and that this caller may invoke."""
-        rows = await self._with_key(caller, _LIST, {})
+        rows = await self.with_key(caller, _LIST, {})
         _require_scope(rows[0])
         return [Target(row["team"], row["name"], row["created"], "") for row in rows if row["name"] is not None]
 
-    async def _with_key(self, caller: Caller, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
+    async def with_key(self, caller: Caller, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
         """Run a statement that begins with the key; raises unless the key is good."""
         split = look_at(caller.authorization)
-        rows = await self._rows(statement, {**arguments, "key_id": split[0], "address": caller.address})
+        rows = await self.rows(statement, {**arguments, "key_id": split[0], "address": caller.address})
         if not rows or not hmac.compare_digest(bytes(rows[0]["secret_sha256"]), hash_secret(split[1])):
             raise wrong_key()
         key = rows[0]
@@ -221,7 +221,7 @@ class Access:
         except (psycopg.Error, PoolTimeout) as error:
             log.warning("a use of key %s was not noted: %s", key_row, error)
 
-    async def _rows(self, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
+    async def rows(self, statement: str, arguments: Mapping[str, Any]) -> list[Row]:
         """Read; once more when the connection turns out to be dead, as all are after PostgreSQL was restarted."""
         for last in (False, True):
             try:

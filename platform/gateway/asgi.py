@@ -15,6 +15,9 @@ from gateway.access import Access
 from gateway.configuration import Configuration
 from gateway.doors import Call, Handler, Models
 from gateway.envelope import Envelope
+from gateway.prompts.door import Events
+from gateway.prompts.hub import Hub
+from gateway.prompts.permissions import Permissions
 from gateway.upstream import Upstream
 
 
@@ -33,6 +36,11 @@ def build(configuration: Configuration) -> ASGIApp:
     access = Access(configuration.database_url, configuration.pool_size)
     upstream = Upstream(configuration)
     models = Models(access, configuration.trusted_proxies)
+    permissions = Permissions(access)
+    hub = Hub(
+        configuration.database_url, permissions, per_key=configuration.streams_per_key, at_all=configuration.streams
+    )
+    events = Events(hub, permissions, configuration.trusted_proxies)
     call = Call(access, upstream, configuration)
 
     @asynccontextmanager
@@ -40,6 +48,7 @@ def build(configuration: Configuration) -> ASGIApp:
         await access.open()
         await upstream.open()
         yield
+        await hub.close()
         await upstream.close()
         await access.close()
 
@@ -62,6 +71,7 @@ def build(configuration: Configuration) -> ASGIApp:
             Route("/v1/embeddings", _Door(call), methods=["POST"]),
             Route("/v1/models", _Door(models.list), methods=["GET"]),
             Route("/v1/models/{model:path}", _Door(models.show), methods=["GET"]),
+            Route("/v1/prompts/events", _Door(events), methods=["GET"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", numbers),

@@ -18,6 +18,9 @@ class Configuration:
     # The longest silence of a model: before its first byte, and between two.
     silence_timeout_s: float = 600.0
     pool_size: int = 8
+    # Open streams of changes of prompts, in one process: of one key, and of all.
+    streams_per_key: int = 200
+    streams: int = 5000
     # Networks of the reverse proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[str, ...] = ()
 
@@ -32,6 +35,8 @@ class Configuration:
             max_body_bytes=int(number("GATEWAY_MAX_BODY_BYTES", cls.max_body_bytes)),
             connect_timeout_s=number("GATEWAY_CONNECT_TIMEOUT_S", cls.connect_timeout_s),
             silence_timeout_s=number("GATEWAY_SILENCE_TIMEOUT_S", cls.silence_timeout_s),
+            streams_per_key=int(number("GATEWAY_STREAMS_PER_KEY", cls.streams_per_key)),
+            streams=int(number("GATEWAY_STREAMS", cls.streams)),
             trusted_proxies=read_trusted(os.environ.get("TRUSTED_PROXIES") or ""),
             pool_size=int(number("GATEWAY_DATABASE_POOL_SIZE", cls.pool_size)),
         )

@@ -19,6 +19,7 @@ DOORS = {
     "/v1/completions": "completions",
     "/v1/embeddings": "embeddings",
     "/v1/models": "models",
+    "/v1/prompts/events": "events",
 }
 
 

@@ -23,6 +23,10 @@ first_byte = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 under_way = Gauge("countersign_gateway_requests_under_way", "Requests being answered.", registry=registry)
+listeners = Gauge("countersign_gateway_listeners", "Open streams of changes of prompts.", registry=registry)
+changes_told = Counter(
+    "countersign_gateway_changes_told", "Changes of prompts that were handed to streams.", registry=registry
+)
 tokens = Counter("countersign_gateway_tokens", "Tokens, as models reported them.", ["kind"], registry=registry)
 upstream_errors = Counter(
     "countersign_gateway_upstream_errors", "Calls to models that failed, by kind.", ["kind"], registry=registry

@@ -1,12 +1,13 @@
 """Native REST: labels and their history."""
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import Invalid
 from accounts.rest import ApiView, page_response
-from prompts import actions
+from prompts import actions, answers, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, page_of
 from prompts.models import Label
@@ -30,15 +31,11 @@ class LabelView(ApiView):
         description="The version that the label points at; `latest` is the newest. Send the ETag as If-None-Match for a 304.",
         responses={200: shapes.VersionOut, 304: None},
     )
-    def get(self, request: Request, team: str, name: str, label: str) -> Response:
+    def get(self, request: Request, team: str, name: str, label: str) -> HttpResponse:
         """The version that a label points at. Answers with an ETag."""
         version = resolve_label(self.by, f"{team}/{name}", label)
-        etag = f'"{version.number}-{version.digest.removeprefix("sha256:")}"'
-        known = [given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")]
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        if etag in known or "*" in known:
-            return Response(status=304, headers=headers)
-        return Response(shapes.show_version(version), headers=headers)
+        uses.note_by(self.by, version.pk, label)
+        return answers.tagged(request, team, answers.body_of(version))
 
     @extend_schema(operation_id="prompt_labels_move", request=shapes.MoveIn, responses=shapes.LabelOut)
     def put(self, request: Request, team: str, name: str, label: str) -> Response:

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.rest import ApiView, page_response
-from prompts import actions, differences, rendering
+from prompts import actions, answers, differences, rendering, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, number_of, page_of, raw_field
 from prompts.reads import get_prompt, get_version, labels_of
@@ -34,11 +35,12 @@ class Versions(ApiView):
 
 
 class VersionView(ApiView):
-    @extend_schema(operation_id="prompt_versions_get", responses=shapes.VersionOut)
-    def get(self, request: Request, team: str, name: str, number: int) -> Response:
-        """One version with its template."""
+    @extend_schema(operation_id="prompt_versions_get", responses={200: shapes.VersionOut, 304: None})
+    def get(self, request: Request, team: str, name: str, number: int) -> HttpResponse:
+        """One version with its template. Answers with an ETag."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
-        return Response(shapes.show_version(version, labels_of([version]).get(version.pk, [])))
+        uses.note_by(self.by, version.pk)
+        return answers.tagged(request, team, answers.body_of(version, labels_of([version]).get(version.pk, [])))
 
 
 class Render(ApiView):

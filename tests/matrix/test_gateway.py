@@ -14,13 +14,14 @@ from accounts.roles import Permission, Role
 from gateway.asgi import build
 from gateway.configuration import Configuration
 from tests.conftest import truncate_everything
-from tests.matrix.rules import IN, UNKNOWN, Rule, account, may, public, verdict
+from tests.matrix.rules import IN, UNKNOWN, Rule, account, may, public, sees, verdict
 from tests.matrix.test_matrix import CALLERS
 from tests.matrix.world import WORDS, World
 from tests.matrix.world import build as build_world
 
 P = Permission
 INVOKE = may(P.MODEL_INVOKE, see=P.DEPLOYMENT_VIEW)
+STREAM = "/v1/prompts/events"
 MODEL = {"model": "acme/dep"}
 # A deployment that has not started answers 503 to whoever is let in: no model is needed to ask who is.
 TABLE: dict[tuple[str, str], Rule] = {
@@ -29,6 +30,7 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/embeddings"): INVOKE.but(body={**MODEL, "input": "x"}, ok=(503,)),
     ("GET", "/v1/models"): account(ok=(200,)),
     ("GET", "/v1/models/{model:path}"): INVOKE.but(ok=(503,)),
+    ("GET", STREAM): sees(P.ASSET_VIEW, ok=(200,)),
     ("GET", "/healthz"): public(ok=(200,)),
     ("GET", "/readyz"): public(ok=(200,)),
     ("GET", "/metrics"): public(ok=(200,)),
@@ -93,9 +95,11 @@ async def _walk(world: World) -> list[str]:
                 caller = world.callers[who]
                 key = caller.rest.defaults.get("HTTP_AUTHORIZATION", "")
                 address = path.replace("{model:path}", "acme/dep")
-                answer = await client.request(
-                    method, address, json=rule.body, headers={"authorization": key} if key else {}
-                )
+                headers = {"authorization": key} if key else {}
+                if path == STREAM:
+                    answer = await _begun(app, path, b"team=acme", headers)
+                else:
+                    answer = await client.request(method, address, json=rule.body, headers=headers)
                 expected = verdict(rule, caller, rest=True)
                 right = {IN: rule.ok, UNKNOWN: (401,), "unseen": (404,), "refused": (403,)}[expected]
                 if answer.status_code not in right:
@@ -106,6 +110,32 @@ async def _walk(world: World) -> list[str]:
                 if leaked and expected != IN:
                     wrong.append(f"{method} {path} {who}: shows {leaked}")
     return wrong
+
+
+async def _begun(app: Any, path: str, query: bytes, headers: dict[str, str]) -> httpx.Response:
+    """The beginning of an answer that has no end: the client goes away after its first bytes."""
+    gone, sent = asyncio.Event(), []
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            gone.set()
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": query,
+        "headers": raw,
+        "client": ("127.0.0.1", 1),
+    }
+    await asyncio.wait_for(app(scope, receive, send), 20)
+    return httpx.Response(sent[0]["status"], content=b"".join(message.get("body", b"") for message in sent))
 
 
 def test_models_are_listed_to_those_who_may_invoke_them(committed):

@@ -10,7 +10,7 @@ import re
 
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts import keys
+from accounts import keys, quick
 from accounts.errors import Problem
 from accounts.grant_sql import GRANTS, covers, gives
 from accounts.middleware import address_of
@@ -20,7 +20,6 @@ from accounts.roles import SCOPE_PERMISSIONS, Permission
 from doors.huggingface.files import dress
 from registry.downloads import file_response
 from registry.gitoids import is_large
-from registry.hot import _fetch
 
 _ADDRESS = re.compile(
     rf"/hf/(datasets/)?({NAME_PATTERN.strip('^$')})/({ASSET_NAME_PATTERN.strip('^$')})/resolve/(main|[0-9a-f]{{40}})/(.+)"
@@ -72,7 +71,7 @@ def answer(request: HttpRequest) -> HttpResponseBase | None:
         "team": team, "kind": "dataset" if datasets else "model", "name": name, "path": path, "key_id": key[0],
         "scopes": _SCOPES, "address": address,
     }  # fmt: skip
-    row = _fetch(_BY_MAIN if revision == "main" else _BY_COMMIT, values | {"revision": revision})
+    row = quick.fetch(_BY_MAIN if revision == "main" else _BY_COMMIT, values | {"revision": revision})
     if row is None or not hmac.compare_digest(bytes(row[0]), keys.hash_secret(key[1])):
         return None
     _, fresh, networks, commit, sha256, size, oid = row
