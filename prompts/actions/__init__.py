@@ -2,6 +2,7 @@
 
 from prompts.actions.deletion import delete_prompt, delete_version
 from prompts.actions.drafts import discard_draft, save_draft
+from prompts.actions.imports import Outcome, import_entries
 from prompts.actions.labels import (
     apply_removal,
     apply_request,
@@ -16,6 +17,7 @@ from prompts.actions.prompts import create_prompt, create_version, update_prompt
 from prompts.actions.tags import delete_tag, set_tag, set_words
 
 __all__ = [
+    "Outcome",
     "apply_removal",
     "apply_request",
     "break_glass",
@@ -25,6 +27,7 @@ __all__ = [
     "delete_tag",
     "delete_version",
     "discard_draft",
+    "import_entries",
     "move_label",
     "remove_label",
     "request_move",

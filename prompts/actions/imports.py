@@ -1,0 +1,170 @@
+"""Taking in prompts that files describe: all of them, or with any problem none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from accounts.access import Actor, Planned, require
+from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, Problem
+from accounts.models import Team
+from accounts.roles import Permission
+from prompts.actions.common import lock_prompt
+from prompts.actions.labels import move_label
+from prompts.actions.prompts import create_prompt, create_version, update_prompt
+from prompts.checks import check_content
+from prompts.exchange import Entry
+from prompts.models import MAIN, Prompt, PromptVersion
+
+MAX_ENTRIES = 2_000
+# behind: the file is as it was written, and the site has moved on since.
+CREATED, CHANGED, SAME, BEHIND = "created", "new version", "unchanged", "behind"
+
+
+@dataclass
+class Outcome:
+    """What became of one entry. `asks`: protected labels, which an import never moves, with where to ask for each."""
+
+    where: str
+    prompt: str
+    done: str
+    version: int
+    url: str
+    moved: list[str] = field(default_factory=list)
+    asks: dict[str, str] = field(default_factory=dict)
+
+
+def import_entries(
+    *, team: Team, entries: Sequence[Entry], branch: str = MAIN, message: str = "", dry_run: bool = False, by: Actor
+) -> list[Outcome]:
+    """Make the prompts that are missing and a version of each that differs. What is there with the same content stays as it is.
+
+    An entry that was written from a version which is not the newest any more is refused: somebody else's change would be lost.
+    Raises Invalid with a message for each file that is wrong, and then nothing was changed. A dry run changes nothing either way.
+    """
+    if len(entries) > MAX_ENTRIES:
+        raise Invalid("files", f"At most {MAX_ENTRIES:,} versions at a time, here {len(entries):,}.")
+    with transaction.atomic():
+        found, problems = _passes(team, entries, branch, message, by)
+        if problems:
+            raise _collected(problems)
+        if dry_run:
+            transaction.set_rollback(True)
+    return found
+
+
+def _passes(
+    team: Team, entries: Sequence[Entry], branch: str, message: str, by: Actor
+) -> tuple[list[Outcome], dict[str, list[str]]]:
+    """An entry may include a prompt that another entry brings: whatever fails is tried again while others succeed."""
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(range(len(entries)))
+    while waiting:
+        problems: dict[str, list[str]] = {}
+        blocked: set[str] = set()  # versions of one prompt keep their order
+        left = []
+        for index in waiting:
+            entry = entries[index]
+            if entry.name in blocked:
+                left.append(index)
+                continue
+            try:
+                with transaction.atomic():
+                    outcomes[index] = _take(team, entry, branch, message, by)
+            except Forbidden:
+                raise
+            except Problem as problem:
+                blocked.add(entry.name)
+                left.append(index)
+                problems[entry.where] = _texts(problem)
+        if len(left) == len(waiting):
+            return [], problems
+        waiting = left
+    return [outcomes[index] for index in range(len(entries))], {}
+
+
+def _texts(problem: Problem) -> list[str]:
+    if not problem.errors:
+        return [problem.detail]
+    return [f"{name}: {text}" for name, texts in problem.errors.items() for text in texts]
+
+
+def _collected(problems: dict[str, list[str]]) -> Invalid:
+    count = len(problems)
+    problem = Invalid(
+        "files", f"Nothing was imported: {count} {'entry has' if count == 1 else 'entries have'} problems."
+    )
+    problem.errors = problems
+    return problem
+
+
+def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Outcome:
+    prompt = Prompt.objects.visible_to(by).filter(team=team, name__iexact=entry.name).select_related("team").first()
+    done = CHANGED
+    if prompt is None:
+        require(by, Permission.ASSET_CREATE, Planned(team.pk, "prompt", entry.name))
+        prompt, done = create_prompt(team=team, name=entry.name, description=entry.description or "", by=by), CREATED
+    require(by, Permission.ASSET_EDIT, prompt)
+    prompt = lock_prompt(prompt)
+    version = _same(prompt, entry, branch)
+    if version is not None:
+        done = BEHIND if _untouched(version, entry, prompt, branch) else SAME
+    else:
+        _check_base(prompt, entry, branch)
+        following = _following(prompt, entry, branch)
+        version = create_version(
+            prompt=prompt, message=entry.message or message, branch=branch, by=by, **following, **entry.fields
+        )
+    if done != BEHIND and entry.description is not None and entry.description.strip() != prompt.description:
+        update_prompt(prompt=prompt, description=entry.description, by=by)
+        done = CHANGED if done == SAME else done
+    outcome = Outcome(entry.where, str(prompt), done, version.number, version.get_absolute_url())
+    for label in entry.labels:
+        try:
+            with transaction.atomic():
+                move_label(prompt=prompt, label=label, version=version, reason=message, by=by)
+            outcome.moved.append(label)
+        except ApprovalRequired as problem:
+            outcome.asks[label] = problem.link
+    return outcome
+
+
+def _head(prompt: Prompt, branch: str) -> PromptVersion | None:
+    return prompt.versions.filter(branch=branch, deleted_at=None).first()
+
+
+def _same(prompt: Prompt, entry: Entry, branch: str) -> PromptVersion | None:
+    """The version that says this already: for a file of ours the branch's newest or the one it was written from, for an
+    export of versions any on the branch."""
+    digest = check_content(**entry.fields).digest
+    if entry.base is None:
+        return prompt.versions.filter(branch=branch, digest=digest, deleted_at=None).first()
+    head = _head(prompt, branch) or _head(prompt, MAIN)
+    if head is not None and head.digest == digest:
+        return head
+    return prompt.versions.filter(number=entry.base, digest=digest, deleted_at=None).first()
+
+
+def _untouched(version: PromptVersion, entry: Entry, prompt: Prompt, branch: str) -> bool:
+    head = _head(prompt, branch) or _head(prompt, MAIN)
+    return entry.base is not None and head is not None and head.pk != version.pk
+
+
+def _check_base(prompt: Prompt, entry: Entry, branch: str) -> None:
+    head = _head(prompt, branch)
+    if entry.base is None or head is None or head.number == entry.base:
+        return
+    raise Conflict(
+        f"The file was written from version {entry.base}, and {prompt} has version {head.number} on '{branch}' since. "
+        "Pull and put the changes together, or push to a branch and merge it.",
+        link=f"{prompt.get_absolute_url()}/diff?from={entry.base}&to={head.number}",
+        code="not_newest",
+    )
+
+
+def _following(prompt: Prompt, entry: Entry, branch: str) -> dict[str, Any]:
+    """The first version on a new branch follows the one that the file was written from."""
+    if entry.base is None or _head(prompt, branch) is not None:
+        return {}
+    return {"parent": prompt.versions.filter(number=entry.base, deleted_at=None).first()}
