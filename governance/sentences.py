@@ -66,6 +66,7 @@ _VERBS = {
     "view.changed": "changed the ledger view",
     "view.removed": "removed the ledger view",
     "ledger.exported": "exported",
+    "prompts.exported": "exported the prompts of",
     "ledger_key.rotated": "rotated the ledger's signing key to",
     "model_key.rotated": "took a new key for the signatures of versions:",
     "personal_data.erased": "erased personal data of",

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from prompts.api import drafts, labels, prompts, versions
+from prompts.api import drafts, exchange, labels, prompts, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
@@ -11,6 +11,8 @@ urlpatterns: list[URLPattern] = [
     path("prompt-drafts", drafts.MyDrafts.as_view(), name="api-prompt-drafts-mine"),
     path(f"{_PROMPT}/drafts", drafts.Drafts.as_view(), name="api-prompt-drafts"),
     path(f"{_PROMPT}/drafts/<path:branch>", drafts.DraftView.as_view(), name="api-prompt-draft"),
+    path("prompts/<str:team>/export", exchange.Export.as_view(), name="api-prompt-export"),
+    path("prompts/<str:team>/import", exchange.Import.as_view(), name="api-prompt-import"),
     path(_PROMPT, prompts.PromptView.as_view(), name="api-prompt-detail"),
     path(f"{_PROMPT}/versions", versions.Versions.as_view(), name="api-prompt-versions"),
     path(f"{_PROMPT}/versions/<int:number>", versions.VersionView.as_view(), name="api-prompt-version"),

@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from prompts.views import differences, editor, labels, lists, prompts, versions
+from prompts.views import differences, editor, files, labels, lists, prompts, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
 urlpatterns: list[URLPattern] = [
     path("prompts/", lists.prompt_list, name="prompt-list"),
     path("prompts/new", lists.prompt_create, name="prompt-create"),
+    path("prompts/files", files.prompt_files, name="prompt-files"),
+    path("prompts/export", files.prompt_export, name="prompt-export"),
+    path("prompts/import", files.prompt_import, name="prompt-import"),
     path(_PROMPT, prompts.prompt_detail, name="prompt-detail"),
     path(f"{_PROMPT}/edit", prompts.prompt_update, name="prompt-update"),
     path(f"{_PROMPT}/settings", prompts.prompt_settings, name="prompt-settings"),

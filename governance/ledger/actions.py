@@ -91,6 +91,7 @@ class Action(StrEnum):
     PROMPT_VERSION_DELETED = "prompt_version.deleted"
     PROMPT_VERSION_TAG_SET = "prompt_version.tag_set"
     PROMPT_VERSION_TAG_REMOVED = "prompt_version.tag_removed"
+    PROMPTS_EXPORTED = "prompts.exported"
     LABEL_MOVED = "label.moved"
     LABEL_REMOVED = "label.removed"
     POLICY_CREATED = "policy.created"

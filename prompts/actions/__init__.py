@@ -2,7 +2,7 @@
 
 from prompts.actions.deletion import delete_prompt, delete_version
 from prompts.actions.drafts import discard_draft, save_draft
-from prompts.actions.imports import Outcome, import_entries
+from prompts.actions.imports import Outcome, import_entries, note_export
 from prompts.actions.labels import (
     apply_removal,
     apply_request,
@@ -29,6 +29,7 @@ __all__ = [
     "discard_draft",
     "import_entries",
     "move_label",
+    "note_export",
     "remove_label",
     "request_move",
     "request_removal",

@@ -10,16 +10,18 @@ from accounts.access import Actor, Planned, require
 from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, Problem
 from accounts.models import Team
 from accounts.roles import Permission
+from governance.ledger.actions import Action, Target, record
 from prompts.actions.common import lock_prompt
 from prompts.actions.labels import move_label
 from prompts.actions.prompts import create_prompt, create_version, update_prompt
+from prompts.actions.tags import delete_tag, set_tag
 from prompts.checks import check_content
 from prompts.exchange import Entry
 from prompts.models import MAIN, Prompt, PromptVersion
 
 MAX_ENTRIES = 2_000
 # behind: the file is as it was written, and the site has moved on since.
-CREATED, CHANGED, SAME, BEHIND = "created", "new version", "unchanged", "behind"
+CREATED, NEW, CHANGED, SAME, BEHIND = "created", "new version", "changed", "unchanged", "behind"
 
 
 @dataclass
@@ -101,7 +103,7 @@ def _collected(problems: dict[str, list[str]]) -> Invalid:
 
 def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Outcome:
     prompt = Prompt.objects.visible_to(by).filter(team=team, name__iexact=entry.name).select_related("team").first()
-    done = CHANGED
+    done = NEW
     if prompt is None:
         require(by, Permission.ASSET_CREATE, Planned(team.pk, "prompt", entry.name))
         prompt, done = create_prompt(team=team, name=entry.name, description=entry.description or "", by=by), CREATED
@@ -119,6 +121,8 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
     if done != BEHIND and entry.description is not None and entry.description.strip() != prompt.description:
         update_prompt(prompt=prompt, description=entry.description, by=by)
         done = CHANGED if done == SAME else done
+    if done != BEHIND and entry.tags is not None and _set_tags(prompt, entry.tags, by):
+        done = CHANGED if done == SAME else done
     outcome = Outcome(entry.where, str(prompt), done, version.number, version.get_absolute_url())
     for label in entry.labels:
         try:
@@ -128,6 +132,16 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
         except ApprovalRequired as problem:
             outcome.asks[label] = problem.link
     return outcome
+
+
+def _set_tags(prompt: Prompt, wanted: dict[str, str], by: Actor) -> bool:
+    """Let the prompt's tags be exactly these; were any different?"""
+    there = dict(prompt.tags.values_list("key", "value"))
+    for key in sorted(there.keys() - wanted.keys()):
+        delete_tag(prompt=prompt, key=key, by=by)
+    for key, value in sorted(wanted.items()):
+        set_tag(prompt=prompt, key=key, value=value, by=by)
+    return there != wanted
 
 
 def _head(prompt: Prompt, branch: str) -> PromptVersion | None:
@@ -168,3 +182,14 @@ def _following(prompt: Prompt, entry: Entry, branch: str) -> dict[str, Any]:
     if entry.base is None or _head(prompt, branch) is not None:
         return {}
     return {"parent": prompt.versions.filter(number=entry.base, deleted_at=None).first()}
+
+
+def note_export(*, team: Team, kind: str, by: Actor) -> None:
+    """Prompts leave the site as files: an act worth knowing."""
+    record(
+        Action.PROMPTS_EXPORTED,
+        by=by,
+        team=team.name,
+        target=Target("team", team.pk, team.name),
+        after={"format": kind},
+    )

@@ -2,7 +2,9 @@
 
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -62,7 +64,7 @@ def _unzipped(name: str, content: bytes) -> Iterator[tuple[str, str]]:
         try:
             with archive.open(info) as packed:
                 data = packed.read(left + 1)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError, EOFError):
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, OSError, ValueError, EOFError):
             raise Unreadable(f"{name}: {info.filename[:200]}", "", "This file in the zip can't be unpacked.") from None
         left -= len(data)
         if left < 0:
