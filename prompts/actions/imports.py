@@ -121,7 +121,7 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
     if done != BEHIND and entry.description is not None and entry.description.strip() != prompt.description:
         update_prompt(prompt=prompt, description=entry.description, by=by)
         done = CHANGED if done == SAME else done
-    if done != BEHIND and entry.tags is not None and _set_tags(prompt, entry.tags, by):
+    if done != BEHIND and entry.tags is not None and _set_tags(prompt, entry.tags, entry.base is not None, by):
         done = CHANGED if done == SAME else done
     outcome = Outcome(entry.where, str(prompt), done, version.number, version.get_absolute_url())
     for label in entry.labels:
@@ -134,9 +134,11 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
     return outcome
 
 
-def _set_tags(prompt: Prompt, wanted: dict[str, str], by: Actor) -> bool:
-    """Let the prompt's tags be exactly these; were any different?"""
+def _set_tags(prompt: Prompt, wanted: dict[str, str], exactly: bool, by: Actor) -> bool:
+    """Let the prompt have these tags, and no others when a file of ours says so; was anything different?"""
     there = dict(prompt.tags.values_list("key", "value"))
+    if not exactly:
+        wanted = {**there, **wanted}
     for key in sorted(there.keys() - wanted.keys()):
         delete_tag(prompt=prompt, key=key, by=by)
     for key, value in sorted(wanted.items()):
