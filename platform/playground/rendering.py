@@ -1,0 +1,52 @@
+"""From a frozen column and a row's values to what a model is asked. The one place that knows how prompts are rendered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+from accounts.access import Actor
+from accounts.errors import Invalid
+from prompts import rendering
+from prompts.models import PromptVersion
+
+LONGEST = 256 * 1024  # characters of rendered messages
+
+
+def known_variables(version: PromptVersion) -> list[str]:
+    return list(version.variables)
+
+
+def messages_of(column: Mapping[str, Any], values: Mapping[str, Any], *, by: Actor) -> list[dict[str, Any]]:
+    """The messages of a column's first turn. Values of variables that it hasn't got are other columns' and left out."""
+    known = set(column["variables"])
+    given = {name: value for name, value in values.items() if name in known}
+    text = rendering.render(column["content"]["template"], given)
+    messages = [{"role": "user", "content": text}] if isinstance(text, str) else [dict(message) for message in text]
+    check_length(messages)
+    return messages
+
+
+def check_length(messages: list[dict[str, Any]]) -> None:
+    size = sum(len(str(message.get("content") or "")) for message in messages)
+    if size > LONGEST:
+        raise Invalid("messages", f"At most {LONGEST:,} characters are sent from here; these are {size:,}.")
+
+
+def body_of(column: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The request, in the protocol's words."""
+    content = column["content"]
+    body: dict[str, Any] = {"model": column["model"], "messages": messages, **column["parameters"]}
+    if content.get("tools"):
+        body["tools"] = content["tools"]
+    if content.get("response_format"):
+        body["response_format"] = content["response_format"]
+    return body
+
+
+def digest_of(body: Mapping[str, Any]) -> str:
+    """Of the rendered request (RFC 8785): the same digest, the same question."""
+    return f"sha256:{hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()}"
