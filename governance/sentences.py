@@ -16,6 +16,11 @@ _VERBS = {
     "role.revoked": "revoked a role of",
     "run.finished": "finished run",
     "evaluation.finished": "finished evaluation",
+    "playground_run.started": "tried prompts in the playground:",
+    "playground_run.reopened": "asked again in the playground:",
+    "playground_run.cancelled": "cancelled in the playground:",
+    "playground_run.finished": "finished in the playground:",
+    "playground_run.kept": "kept an answer as an example, from the playground:",
     "deployment.priced": "set what tokens cost of deployment",
     "deployment.state_changed": "saw a new state of deployment",
     "deployment.refused": "was refused deployment",
@@ -77,7 +82,7 @@ _ICONS = {
     "access": "lock", "asset": "box", "version": "box", "file": "file", "blob": "file", "alias": "tag", "branch": "git-branch", "label": "tag",
     "prompt": "message-2",
     "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
-    "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "webhook": "webhook",
+    "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "playground_run": "player-play", "webhook": "webhook",
     "ledger": "book-2", "conversion": "refresh", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
 }  # fmt: skip
 

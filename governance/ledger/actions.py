@@ -143,6 +143,11 @@ class Action(StrEnum):
     DEPLOYMENT_DELETED = "deployment.deleted"
     DEPLOYMENT_STATE_CHANGED = "deployment.state_changed"
     DEPLOYMENT_REFUSED = "deployment.refused"
+    PLAYGROUND_STARTED = "playground_run.started"
+    PLAYGROUND_REOPENED = "playground_run.reopened"
+    PLAYGROUND_CANCELLED = "playground_run.cancelled"
+    PLAYGROUND_FINISHED = "playground_run.finished"
+    PLAYGROUND_KEPT = "playground_run.kept"  # an answer became an example of a dataset
     LEDGER_EXPORTED = "ledger.exported"
     LEDGER_KEY_ROTATED = "ledger_key.rotated"
     MODEL_KEY_ROTATED = "model_key.rotated"

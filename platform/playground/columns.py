@@ -100,7 +100,8 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
         there = reads.Prompt.objects.visible_to(by).filter(team=team, name=address).exists()
         if not there:
             raise Invalid(
-                "prompt", f"Choose a prompt of {team.name}, as {team.name}/name: everybody there sees what it says here."
+                "prompt",
+                f"Choose a prompt of {team.name}, as {team.name}/name: everybody there sees what it says here.",
             )
         address = f"{team.name}/{address}"
     wanted = str(version or "latest").strip()
@@ -119,7 +120,9 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
             else reads.resolve_label(by, address, wanted)
         )
     except NotFound as problem:
-        raise Invalid("version" if "version" in problem.detail or "label" in problem.detail else "prompt", problem.detail) from None
+        raise Invalid(
+            "version" if "version" in problem.detail or "label" in problem.detail else "prompt", problem.detail
+        ) from None
     return {
         "prompt": str(row.prompt), "prompt_id": row.prompt_id, "version": row.number, "version_id": row.pk,
         "digest": row.digest, "content": {name: getattr(row, name) for name in FIELDS}, "variables": known_variables(row),
@@ -133,7 +136,9 @@ def _model(team: Team, name: str, by: Actor) -> str:
     owner, _, short = whole_name.partition("/")
     rows = Deployment.objects.visible_to(by).for_people()
     if "\0" in name or not rows.filter(team__name=owner, name=short).exists():
-        raise Invalid("model", f"There is no model '{name[:200]}' that you can see. Models are deployments, as team/name.")
+        raise Invalid(
+            "model", f"There is no model '{name[:200]}' that you can see. Models are deployments, as team/name."
+        )
     return whole_name
 
 
@@ -148,7 +153,9 @@ def _parameters(own: Mapping[str, Any], given: Any) -> dict[str, Any]:
     found = {name: value for name, value in {**own, **given}.items() if name in SENT and value is not None}
     for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1), ("max_tokens", 1, 1_000_000)):
         value = found.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
+        ):
             raise Invalid("parameters", f"{name} is a number from {low} to {high:,}.")
     return found
 
@@ -171,7 +178,9 @@ def as_text(value: Any, where: str = "rows") -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise Invalid("rows", f"{where}: values are JSON: text, numbers, true, false, null, lists and objects.") from None
+        raise Invalid(
+            "rows", f"{where}: values are JSON: text, numbers, true, false, null, lists and objects."
+        ) from None
 
 
 def check_storable(value: Any, where: str) -> None:

@@ -140,7 +140,7 @@ class PlaygroundRow(models.Model):
     run = models.ForeignKey(PlaygroundRun, on_delete=models.CASCADE, related_name="inputs")
     index = models.PositiveIntegerField()
     values = models.JSONField()
-    expected = models.TextField(null=True)  # noqa: DJ001  null: nothing is expected; '' is
+    expected = models.TextField(null=True)
 
     class Meta:
         ordering = ["index"]
@@ -200,7 +200,9 @@ class Cell(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["run", "row", "column"], name="playground_cell_to_do", condition=Q(state__in=["waiting", "running"])
+                fields=["run", "row", "column"],
+                name="playground_cell_to_do",
+                condition=Q(state__in=["waiting", "running"]),
             )
         ]
 

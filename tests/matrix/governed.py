@@ -19,6 +19,10 @@ UNGOVERNED = {
     "registry_assetsearch": "words and facets of what stands elsewhere; made again at any time",
     "registry_searchword": "the dictionary of the search",
     "evaluation_example": "answers as they come in; the end, with their metrics, is an event",
+    "playground_playgroundsession": "what somebody tries; what is run of it is an event",
+    "playground_playgroundrow": "values of a run, which is an event",
+    "playground_cell": "answers as they come in; the run's end, with what it took, is an event",
+    "playground_cellrating": "what somebody thought of an answer; the row says who and when, and nothing follows from it",
     "tracking_metric": "measurements that a run reports; its start and end are events",
     "tracking_latestmetric": "the last of a run's measurements",
     "tracking_modelmetric": "measurements of a logged model; its making and end are events",
@@ -52,6 +56,9 @@ OBSERVED = {
     "tracking_loggedmodel": {"tags", "params", "updated_at"},  # reports
     "evaluation_evaluation": {
         "lease_owner", "lease_until", "heartbeat_at", "done", "errors", "stalls", "waiting_since", "scoring_at", "message",
+    },
+    "playground_playgroundrun": {
+        "state", "message", "total", "done", "errors", "lease_owner", "lease_until", "started_at",
     },
     "notifications_endpoint": {"failing_since", "last_success_at", "refused_at"},
     # What was seen on Ray Serve. Running, failed and the revision that answers are events all the same.

@@ -27,6 +27,9 @@ from governance.tasks import keep_requests, lapse_approvals
 from home import approvals
 from home.tasks import apply_due
 from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
+from playground.models import PlaygroundRun
+from playground.tasks import resume as resume_playground
+from playground.tasks import run as run_playground
 from registry import actions as registry
 from registry.models import Asset, Version
 from registry.tasks import (
@@ -51,7 +54,7 @@ from tests.matrix.world import World
 from tracking.models import Run
 from tracking.tasks import close_lost, purge
 
-OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "home", "notifications", "config")  # fmt: skip
+OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "playground", "home", "notifications", "config")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,13 @@ def fail_an_evaluation(world: World, patch: pytest.MonkeyPatch, written: Journal
     with written.aside():
         Deployment.objects.filter(purpose="evaluation").update(state="failed", failures=5, message="No memory.")
     run_evaluation(world.own.evaluation.pk)
+
+
+def play(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    """Its model has not started: that is what each cell says, and the run ends."""
+    with written.aside():
+        PlaygroundRun.objects.filter(pk=world.own.values["play"]).update(lease_until=timezone.now())
+    run_playground(world.own.values["play"])
 
 
 def see_a_failed_start(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
@@ -167,6 +177,8 @@ TASKS: dict[str, Work] = {
     "accounts.tasks.end_expired_grants": Work(end_a_grant, tells=("role.expired",)),
     "accounts.tasks.record_key_uses": Work(use_a_key_at_the_gateway, tells=("key.first_used_from",)),
     "evaluation.tasks.run": Work(fail_an_evaluation, tells=("evaluation.taken_up", "evaluation.finished")),
+    "playground.tasks.run": Work(play, tells=("playground_run.finished",)),
+    "playground.tasks.resume": Work(lambda *_: resume_playground(), quiet="it queues the task above"),
     "evaluation.tasks.resume": Work(lambda *_: resume(), quiet="it queues the task above"),
     "governance.ledger.tasks.index_events": Work(lambda *_: index_events(), quiet="the ledger's own index"),
     "governance.ledger.tasks.seal_events": Work(lambda *_: seal_events(), quiet="the ledger's own tree"),

@@ -33,6 +33,8 @@ from governance.ledger.models import AuditEvent
 from home import approvals
 from notifications.actions import create_webhook
 from notifications.models import Delivery, Endpoint, Notice
+from playground import actions as playground
+from playground.models import PlaygroundRun
 from prompts.actions import create_prompt, move_label
 from prompts.actions import create_version as create_prompt_version
 from registry import actions as registry
@@ -143,6 +145,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     }
     stop_deployment(deployment=deployments["halted"], by=deployer)
     evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
+    played = _played(team, word, maker)
     upload = uploads.begin(team=team, size=3, by=maker)
     uploads.put_part(upload=upload, number=1, stream=io.BytesIO(b"abc"))
     done = uploads.begin(team=team, size=0, by=maker)
@@ -168,6 +171,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "token": internal.sign(versions[0]),
         "values": {
             **more, **foreign,
+            **played,
             **_tracked(team, word, run, maker),
             **bin_,
             **_told(team, people, word, event.pk),
@@ -238,6 +242,20 @@ def _gated(team: Team, people: dict[Role, User], word: str) -> dict[str, int]:
             waits = registry.ask_for_access(asset=asset, reason=f"to try {word}", by=Actor(people[Role.VIEWER]))
             found["access_id"] = waits.pk
     return found
+
+
+def _played(team: Team, word: str, by: Actor) -> dict[str, int]:
+    """A session, a run of it that waits, and one that ended with an answer, which is rated."""
+    column = {"content": {"type": "text", "template": f"say {word}"}, "model": f"{team.name}/dep"}
+    session = playground.save_session(team=team, name=f"bench {word}", columns=[], inputs=[], options={}, by=by)
+    run = playground.start_run(team=team, columns=[column], name=f"try {word}", session=session, by=by)
+    ended = playground.start_run(team=team, columns=[column], name=f"tried {word}", session=session, by=by)
+    playground.cancel_run(run=ended, by=by)
+    cell = ended.cells.get()
+    ended.cells.update(state="done", output=f"said {word}")
+    PlaygroundRun.objects.filter(pk=ended.pk).update(done=1)
+    playground.rate_cell(cell=ended.cells.get(), good=True, comment=word, by=by)
+    return {"bench": session.pk, "play": run.pk, "played": ended.pk, "cell_id": cell.pk}
 
 
 def _tracked(team: Team, word: str, run: Any, by: Actor) -> dict[str, Any]:

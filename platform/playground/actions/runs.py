@@ -158,7 +158,9 @@ def _of_dataset(
     if dataset.kind != Asset.Kind.DATASET:
         raise Invalid("dataset", f"{dataset} is a model. Choose a dataset.")
     if dataset.team_id != team.pk:
-        raise Invalid("dataset", f"{dataset} belongs to another team, whose rows the members of {team.name} may not see.")
+        raise Invalid(
+            "dataset", f"{dataset} belongs to another team, whose rows the members of {team.name} may not see."
+        )
     if not version.is_registered:
         raise Invalid("dataset_version", f"{version} is a draft. Register it first.")
     available = datasets.count(version)

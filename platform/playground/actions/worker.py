@@ -45,7 +45,9 @@ def store_answers(
         by_cell = {answer.cell_id: answer for answer in found}
         cells = list(run.cells.filter(pk__in=by_cell, state__in=[Cell.State.WAITING, Cell.State.RUNNING]))
         expected = dict(
-            PlaygroundRow.objects.filter(run=run, index__in={cell.row for cell in cells}).values_list("index", "expected")
+            PlaygroundRow.objects.filter(run=run, index__in={cell.row for cell in cells}).values_list(
+                "index", "expected"
+            )
         )
         for cell in cells:
             column = run.columns[cell.column]
@@ -91,7 +93,9 @@ def give_up(*, run_id: int, owner: str, message: str) -> None:
     with transaction.atomic():
         run = leases.locked(run_id, owner)
         waiting = run.cells.filter(state__in=[Cell.State.WAITING, Cell.State.RUNNING])
-        count = waiting.update(state=Cell.State.FAILED, error=message[:1_000], error_code="stopped", ended_at=timezone.now())
+        count = waiting.update(
+            state=Cell.State.FAILED, error=message[:1_000], error_code="stopped", ended_at=timezone.now()
+        )
         run.done += count
         run.errors += count
         _end(run, message)
