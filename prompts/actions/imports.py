@@ -22,6 +22,7 @@ from prompts.models import MAIN, Prompt, PromptVersion
 MAX_ENTRIES = 2_000
 # behind: the file is as it was written, and the site has moved on since.
 CREATED, NEW, CHANGED, SAME, BEHIND = "created", "new version", "changed", "unchanged", "behind"
+REFUSED = "refused"  # in a dry run: what keeps everything from being imported
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Outcome:
     url: str
     moved: list[str] = field(default_factory=list)
     asks: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 def import_entries(
@@ -43,17 +45,19 @@ def import_entries(
     """Make the prompts that are missing and a version of each that differs. What is there with the same content stays as it is.
 
     An entry that was written from a version which is not the newest any more is refused: somebody else's change would be lost.
-    Raises Invalid with a message for each file that is wrong, and then nothing was changed. A dry run changes nothing either way.
+    Raises Invalid with a message for each file that is wrong, and then nothing was changed. A dry run changes nothing either way,
+    and gives what is wrong among its outcomes.
     """
     if len(entries) > MAX_ENTRIES:
         raise Invalid("files", f"At most {MAX_ENTRIES:,} versions at a time, here {len(entries):,}.")
     with transaction.atomic():
         found, problems = _passes(team, entries, branch, message, by)
-        if problems:
+        if problems and not dry_run:
             raise _collected(problems)
         if dry_run:
             transaction.set_rollback(True)
-    return found
+    refused = {entry.where: str(Prompt(team=team, name=entry.name)) for entry in entries if entry.where in problems}
+    return found + [Outcome(where, name, REFUSED, 0, "", problems=problems[where]) for where, name in refused.items()]
 
 
 def _passes(
@@ -81,9 +85,9 @@ def _passes(
                 left.append(index)
                 problems[entry.where] = _texts(problem)
         if len(left) == len(waiting):
-            return [], problems
+            return [outcomes[index] for index in sorted(outcomes)], problems
         waiting = left
-    return [outcomes[index] for index in range(len(entries))], {}
+    return [outcomes[index] for index in sorted(outcomes)], {}
 
 
 def _texts(problem: Problem) -> list[str]:

@@ -45,11 +45,12 @@ class OutcomeOut(serializers.Serializer[Any]):
     where = serializers.CharField()
     prompt = serializers.CharField()
     done = serializers.CharField(
-        help_text="created, new version, changed (description or tags), unchanged, or behind: the site has moved on since."
+        help_text="created, new version, changed (description or tags), unchanged, behind (the site has moved on since), or in a dry run refused."
     )
     version = serializers.IntegerField()
     url = serializers.CharField()
     moved = serializers.ListField(child=serializers.CharField(), help_text="Labels that were moved.")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="In a dry run: why it is refused.")
     asks = serializers.DictField(help_text="Protected labels, which an import leaves: where to ask for each.")
 
 

@@ -89,6 +89,8 @@ def prompt_import(request: HttpRequest) -> HttpResponse:
         if not problem.errors:
             raise
         problems = problem.errors
+    problems |= {one.where: one.problems for one in found if one.problems}
+    found = [one for one in found if not one.problems]
     if not problems and not preview:
         changed = sum(one.done in ("created", "new version", "changed") for one in found)
         messages.success(request, f"{changed} of {len(found)} imported; the others were there already.")

@@ -115,6 +115,10 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(cast, actor):
     (outcome,) = take(cast, actor, {"a.yaml": "prompt: a\ntemplate: hi\n"}, dry_run=True)
     assert (outcome.done, outcome.version) == ("created", 1)
     assert not Prompt.objects.exists() and not AuditEvent.objects.filter(action="prompt.created").exists()
+    fine, wrong = take(
+        cast, actor, {"a.yaml": "prompt: a\ntemplate: hi\n", "b.yaml": "prompt: b\ntemplate: '{{'\n"}, dry_run=True
+    )
+    assert (fine.done, wrong.done, wrong.where) == ("created", "refused", "b.yaml") and wrong.problems
 
 
 @pytest.mark.parametrize(
