@@ -14,6 +14,9 @@ from accounts import quick
 from prompts.models import PromptVersion
 from prompts.serializers import show_version
 
+# `?resolve=1` of a version that includes no other prompt.
+NOTHING_INCLUDED: Mapping[str, Any] = {"includes": {}, "included": {}}
+
 
 def body_of(
     version: PromptVersion, labels: Sequence[str] | None = None, more: Mapping[str, Any] | None = None

@@ -20,7 +20,8 @@ from prompts.models import MAIN, PromptVersion
 
 _ADDRESS = re.compile(r"/api/v1/prompts/([^/]+)/(.+)/(?:labels/([^/]+)|versions/([1-9][0-9]{0,8}))")
 _SELECT = """
-SELECT {key_columns}, u.id, v.id, c.email, {labels}
+SELECT {key_columns}, u.id, v.id, c.email, {labels},
+       %(resolve)s::boolean AND EXISTS (SELECT 1 FROM prompts_include i WHERE i.version_id = v.id)
 FROM {key_joins}
 JOIN prompts_prompt a ON a.team_id = t.id AND a.name = %(name)s AND a.deleted_at IS NULL
 {version}
@@ -49,8 +50,8 @@ _BY_NUMBER = _SELECT.format(
     labels="ARRAY(SELECT l.name FROM prompts_label l WHERE l.version_id = v.id ORDER BY l.name)",
     version="JOIN prompts_promptversion v ON v.prompt_id = a.id AND v.number = %(number)s AND v.deleted_at IS NULL",
 )
-# Version, its author's address (which can be erased), the prompt's address, the labels that are shown.
-_Key = tuple[int, str, str, tuple[str, ...] | None]
+# Version, its author's address (which can be erased), the prompt's address, the labels that are shown, whether resolved.
+_Key = tuple[int, str, str, tuple[str, ...] | None, bool]
 
 
 class Kept:
@@ -92,13 +93,15 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     if request.method != "GET" or not request.path_info.startswith("/api/v1/prompts/"):
         return None
     match = _ADDRESS.fullmatch(request.path_info)
-    if match is None or request.META.get("QUERY_STRING"):
+    query = request.META.get("QUERY_STRING", "")
+    if match is None or query not in ("", "resolve=1"):
         return None
     asked = quick.asked(request)
     if asked is None:
         return None
     team, name, label, number = match.groups()
-    values = {**asked.values, "team": team, "name": name}
+    resolve = bool(query)
+    values = {**asked.values, "team": team, "name": name, "resolve": resolve}
     if number:
         row = quick.fetch(_BY_NUMBER, values | {"number": min(int(number), 2**31 - 1)})
     elif label == LATEST:
@@ -107,14 +110,16 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         row = quick.fetch(_BY_LABEL, values | {"label": label})
     if row is None or not asked.opens(row):
         return None
-    _, _, _, user_id, version_id, email, labels = row
-    key: _Key = (version_id, email, f"{team}/{name}", None if labels is None else tuple(labels))
+    _, _, _, user_id, version_id, email, labels, includes = row
+    if includes:  # what they point at now is more than one statement
+        return None
+    key: _Key = (version_id, email, f"{team}/{name}", None if labels is None else tuple(labels), resolve)
     found = kept.get(key)
     if found is None:
         rows = PromptVersion.objects.select_related("prompt__team", "created_by")
         version = rows.filter(pk=version_id).first()
         if version is None:
             return None
-        found = kept.put(key, answers.body_of(version, labels))
+        found = kept.put(key, answers.body_of(version, labels, answers.NOTHING_INCLUDED if resolve else None))
     uses.note(version_id, user_id, asked.key_id, label or "")
     return answers.tagged(request, team, *found)

@@ -1,4 +1,5 @@
-"""The Python client of Countersign: models and datasets in and out, promotion, verification. See docs/client.md.
+"""The Python client of Countersign: models and datasets in and out, promotion, verification (docs/client.md); prompts
+fetched, kept and filled in (docs/prompt-delivery.md).
 
 from countersign import Client
 
@@ -19,6 +20,7 @@ from countersign.errors import (
     Unauthenticated,
     Unreachable,
 )
+from countersign.prompts import Prompt, PromptOptions, RenderError
 from countersign.shapes import Alias, ApprovalRequest, AssetInfo, RemoteFile, Version
 from countersign.verification import Check, Verification
 
@@ -37,7 +39,10 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "Prompt",
+    "PromptOptions",
     "RemoteFile",
+    "RenderError",
     "Unauthenticated",
     "Unreachable",
     "Verification",

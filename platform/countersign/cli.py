@@ -1,4 +1,4 @@
-"""The command line: countersign login | push | pull | diff | promote | verify | list. `countersign <command> --help` says more."""
+"""The command line: countersign login | push | pull | diff | promote | verify | list | prompt. `countersign <command> --help` says more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from countersign import commands, credentials
 from countersign.errors import ApiError, Damaged, Unauthenticated, Unreachable
+from countersign.prompts import commands as prompt_commands
 
 # What scripts can rely on.
 OK, DIFFERENT, FAILED, USAGE, WAITING = 0, 1, 1, 2, 3
@@ -18,7 +19,7 @@ _ADDRESS = "team/name, team/name@alias or team/name:3; datasets/team/name for a 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="countersign",
-        description="Models and datasets of a Countersign site: put them there, get them, promote and verify them.",
+        description="Models, datasets and prompts of a Countersign site: put them there, get them, promote and verify them.",
         epilog="The site and key come from `countersign login`, or from COUNTERSIGN_SITE and COUNTERSIGN_KEY. "
         "Exit codes: 0 done, 1 refused, failed or different, 2 wrong usage, 3 waiting for an approval.",
     )
@@ -73,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("source", help=_ADDRESS)
     verify.add_argument("folder", nargs="?", default="", help="check the files in this folder too")
     verify.add_argument("--key", action="append", default=[], metavar="FILE", help="a PEM public key that you trust")
+
+    prompt_commands.add_to(verbs)
     return top
 
 

@@ -1,4 +1,4 @@
-"""The client: a site, a key, and the models and datasets that the key may see."""
+"""The client: a site, a key, and the models, datasets and prompts that the key may see."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from countersign import folders, transfer, verification
 from countersign.errors import ApprovalRequired, NotFound
+from countersign.prompts import PromptOptions, Prompts
 from countersign.shapes import Alias, ApprovalRequest, AssetInfo, RemoteFile, Version
 from countersign.transport import Transport, path_of
 
@@ -22,8 +23,9 @@ THREADS = 4
 class Client:
     """Close it, or use it in a `with`. Raises countersign.errors; nothing is sent before the first call."""
 
-    def __init__(self, site: str, key: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, site: str, key: str, *, timeout_s: float = 60.0, prompts: PromptOptions | None = None) -> None:
         self.http = Transport(site, key, timeout_s=timeout_s)
+        self.prompts = Prompts(self, prompts or PromptOptions())
 
     def __enter__(self) -> Client:
         return self
@@ -32,6 +34,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        self.prompts.close()
         self.http.close()
 
     @property

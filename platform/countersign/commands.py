@@ -40,7 +40,7 @@ def login(options: Namespace) -> int:
         who = client.me()
         trusted = verification.fingerprint(client.http.get("/ledger/signing-key")["pem"])
     where = credentials.save(credentials.Credentials(site, key, trusted))
-    _out(options, who, f"Signed in to {site} as {_name(who)}. The key is kept in {where}.")
+    out(options, who, f"Signed in to {site} as {_name(who)}. The key is kept in {where}.")
     return DONE
 
 
@@ -48,21 +48,21 @@ def logout(options: Namespace) -> int:
     kept = credentials.load(options.address or options.site)
     site = options.address.rstrip("/") or (kept.site if kept else "")
     gone = credentials.forget(site)
-    _out(
+    out(
         options, {"site": site, "forgotten": gone}, f"The key for {site} is forgotten." if gone else "There was no key."
     )
     return DONE
 
 
 def whoami(options: Namespace) -> int:
-    with _client(options) as client:
+    with open_client(options) as client:
         who = client.me()
-        _out(options, who, f"{_name(who)} at {client.site}")
+        out(options, who, f"{_name(who)} at {client.site}")
     return DONE
 
 
 def listing(options: Namespace) -> int:
-    with _client(options) as client:
+    with open_client(options) as client:
         if options.what in ("models", "datasets"):
             filters = {"search": options.search} if options.search else {}
             rows = [asdict(one) for one in (client.models if options.what == "models" else client.datasets)(**filters)]
@@ -70,7 +70,7 @@ def listing(options: Namespace) -> int:
                 [
                     one["address"],
                     f"v{one['latest_version']}" if one["latest_version"] else "-",
-                    _aliases(one["aliases"]),
+                    aliases(one["aliases"]),
                 ]
                 for one in rows
             ]
@@ -81,13 +81,13 @@ def listing(options: Namespace) -> int:
                 [f"v{one.number}", one.state, one.digest[:19] or "-", progress.size(one.size), one.message]
                 for one in versions
             ]
-        _out(options, rows, _table(lines) or "Nothing there that this key can see.")
+        out(options, rows, table(lines) or "Nothing there that this key can see.")
     return DONE
 
 
 def push(options: Namespace) -> int:
     where = _unversioned(options.target)
-    with _client(options) as client:
+    with open_client(options) as client:
         asset = _asset(client, where)
         if options.create:
             try:
@@ -110,7 +110,7 @@ def push(options: Namespace) -> int:
             f"{where} version {version.number}, {version.digest or 'a draft'}\n{asset.page}/versions/{version.number}"
         )
         if not options.alias:
-            _out(options, asdict(version), text)
+            out(options, asdict(version), text)
             return DONE
         if not options.json:
             print(text)
@@ -120,12 +120,12 @@ def push(options: Namespace) -> int:
 def pull(options: Namespace) -> int:
     where = addresses.parse(options.source)
     folder = Path(options.folder or where.asset.partition("/")[2])
-    with _client(options) as client:
+    with open_client(options) as client:
         asset = _asset(client, where)
         version = asset.version(where.at or "latest")
         with _watched(options, version.size if not options.only else 0) as moved:
             asset.pull(version.number, folder, only=options.only, threads=options.threads, progress=moved)
-    _out(
+    out(
         options, {**asdict(version), "folder": str(folder)}, f"{asset.address} version {version.number} is in {folder}/"
     )
     return DONE
@@ -133,7 +133,7 @@ def pull(options: Namespace) -> int:
 
 def diff(options: Namespace) -> int:
     """Paths that were added (A), removed (D) or changed (M), as git names them; 1 when anything differs."""
-    with _client(options) as client:
+    with open_client(options) as client:
         before, old = _side(client, options.before)
         after, new = _side(client, options.after)
     were, are = {one.path: one for one in old}, {one.path: one for one in new}
@@ -144,7 +144,7 @@ def diff(options: Namespace) -> int:
             changes.append({"change": kind, "path": path, "size": [one.size if one else None for one in (then, now)]})
     lines = [[str(one["change"]), str(one["path"]), _sizes(one["size"])] for one in changes]
     same = f"{before} and {after} hold the same bytes."
-    _out(options, {"before": before, "after": after, "changes": changes}, _table(lines) if changes else same)
+    out(options, {"before": before, "after": after, "changes": changes}, table(lines) if changes else same)
     return DIFFERENT if changes else DONE
 
 
@@ -152,14 +152,14 @@ def promote(options: Namespace) -> int:
     where = addresses.parse(options.source)
     if not where.at:
         raise ValueError(f"Say which version: {options.source}:3, or {options.source}@candidate.")
-    with _client(options) as client:
+    with open_client(options) as client:
         asset = _asset(client, where)
         return _promoted(options, asset, asset.version(where.at), options.alias, options.reason)
 
 
 def verify(options: Namespace) -> int:
     where = addresses.parse(options.source)
-    with _client(options) as client:
+    with open_client(options) as client:
         pems = [Path(name).read_text() for name in options.key] or _pinned(client, credentials.load(options.site))
         found = _asset(client, where).verify(where.at or "latest", options.folder or None, keys=pems)
     marks = {True: "ok", False: "FAILED", None: "-"}
@@ -170,14 +170,14 @@ def verify(options: Namespace) -> int:
         "passed": found.passed,
         "checks": [asdict(check) for check in found.checks],
     }
-    _out(options, shown, f"{_table(lines)}\n{verdict}")
+    out(options, shown, f"{table(lines)}\n{verdict}")
     return DONE if found.passed else REFUSED
 
 
 def _promoted(options: Namespace, asset: Asset, version: Version, alias: str, reason: str) -> int:
     result = asset.promote(version.number, alias, reason=reason)
     if not isinstance(result, ApprovalRequest):
-        _out(options, asdict(result), f"'{alias}' of {asset.address} points at version {version.number}.")
+        out(options, asdict(result), f"'{alias}' of {asset.address} points at version {version.number}.")
         return DONE
     wait = getattr(options, "wait", False)
     if wait:
@@ -189,7 +189,7 @@ def _promoted(options: Namespace, asset: Asset, version: Version, alias: str, re
         "applied": f"'{alias}' of {asset.address} points at version {version.number}: request {result.id} was approved.",
     }
     text = texts.get(result.state, f"Request {result.id} is {result.state}: {result.link}")
-    _out(options, {"id": result.id, "state": result.state, "link": result.link}, text)
+    out(options, {"id": result.id, "state": result.state, "link": result.link}, text)
     return DONE if result.state == "applied" else WAITING if not result.has_ended else REFUSED
 
 
@@ -224,7 +224,7 @@ def _pinned(client: Client, kept: credentials.Credentials | None) -> list[str]:
     return [pem]
 
 
-def _client(options: Namespace) -> Client:
+def open_client(options: Namespace) -> Client:
     kept = credentials.load(options.site)
     if kept is None:
         raise NotSignedIn(
@@ -254,19 +254,19 @@ def _watched(options: Namespace, total: int) -> Iterator[Any]:
         yield moved
 
 
-def _out(options: Namespace, value: Any, text: str) -> None:
+def out(options: Namespace, value: Any, text: str) -> None:
     """The result on standard output: as JSON where that was asked for, else for people."""
     print(json.dumps(value, indent=2, default=str) if options.json else text)
 
 
-def _table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _aliases(found: dict[str, int]) -> str:
+def aliases(found: dict[str, int]) -> str:
     return " ".join(f"{name}=v{number}" for name, number in sorted(found.items()))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +24,13 @@ class Transport:
     """One site and one key. Safe to use from several threads at once."""
 
     def __init__(self, site: str, key: str, *, timeout_s: float = 60.0) -> None:
-        self.site = site.rstrip("/")
+        self.site, self.key, self._timeout_s = site.rstrip("/"), key, timeout_s
+        self._open()
+        _ALL.add(self)
+
+    def _open(self) -> None:
+        """Connections of this process: a fork has its parent's, which are not its own."""
+        key, timeout_s = self.key, self._timeout_s
         headers = {"Accept": "application/json", "User-Agent": "countersign-python/0.1"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
@@ -60,25 +68,27 @@ class Transport:
         answer = self.send(method, path, **options)
         return answer.json() if answer.content else None
 
-    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def send(
+        self, method: str, path: str, *, attempts: int = ATTEMPTS, accept: Collection[int] = (), **options: Any
+    ) -> httpx.Response:
         """One request, repeated while the site is busy or can't be reached. A POST that may have come through is not repeated.
 
-        `content` may be a function that gives the body anew for each attempt."""
+        `content` may be a function that gives the body anew for each attempt. `accept`: further answers that are no errors."""
         elsewhere = path.startswith(("http://", "https://"))
         http = self._elsewhere if elsewhere else self._http
         content = options.pop("content", None)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             body = content() if callable(content) else content
             try:
                 answer = http.request(method, path, content=body, **options)
             except httpx.TransportError as error:
                 never_arrived = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-                if attempt == ATTEMPTS or not (never_arrived or method != "POST"):
+                if attempt == attempts or not (never_arrived or method != "POST"):
                     raise Unreachable(f"{self.site} does not answer: {error}") from error
             else:
-                if answer.is_success:
+                if answer.is_success or answer.status_code in accept:
                     return answer
-                if answer.status_code not in _BUSY or attempt == ATTEMPTS:
+                if answer.status_code not in _BUSY or attempt == attempts:
                     raise from_answer(answer.status_code, _body(answer), self.site)
             time.sleep(_pause(attempt))
         raise AssertionError("unreachable")
@@ -117,3 +127,14 @@ def _body(answer: httpx.Response) -> Any:
 def _pause(attempt: int) -> float:
     # Spread out, so that many clients don't come back at the same moment.
     return min(8.0, 0.25 * 2.0**attempt) * random.uniform(0.7, 1.3)  # noqa: S311 [no secret hangs on it]
+
+
+_ALL: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for transport in list(_ALL):
+        transport._open()
+
+
+os.register_at_fork(after_in_child=_after_fork)

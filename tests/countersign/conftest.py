@@ -51,3 +51,6 @@ def folder(tmp_path: Any) -> Any:
         (place / path).write_bytes(content)
     (place / "sub" / "notes ü.txt").write_text("deep")
     return place
+
+
+from tests.gateway.conftest import gateway_url  # noqa: E402, F401  # the gateway as a process of its own

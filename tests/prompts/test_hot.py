@@ -115,10 +115,10 @@ def test_an_erased_author_is_not_shown_from_memory(prompt, cast, api):
 def test_answers_in_memory_are_bounded():
     kept = hot.Kept(800)
     for number in range(50):
-        kept.put((number, "", "", None), b"x" * 100)
-    assert kept._size <= 800 and kept.get((49, "", "", None)) and kept.get((0, "", "", None)) is None
-    kept.put((99, "", "", None), b"x" * 101)  # one that is large would push out all others
-    assert kept.get((99, "", "", None)) is None
+        kept.put((number, "", "", None, False), b"x" * 100)
+    assert kept._size <= 800 and kept.get((49, "", "", None, False)) and kept.get((0, "", "", None, False)) is None
+    kept.put((99, "", "", None, False), b"x" * 101)  # one that is large would push out all others
+    assert kept.get((99, "", "", None, False)) is None
 
 
 def test_fetches_are_counted_by_version_consumer_key_label_and_day(prompt, cast, api):
