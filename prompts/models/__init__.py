@@ -1,5 +1,6 @@
 from prompts.models.labels import Label, LabelMove
 from prompts.models.prompts import MAIN, Include, Prompt, PromptTag, PromptVersion, PromptVersionTag
+from prompts.models.search import PromptSearch, PromptWord
 from prompts.models.usage import PromptUse
 from prompts.models.work import PromptBranch, PromptDraft
 
@@ -11,8 +12,10 @@ __all__ = [
     "Prompt",
     "PromptBranch",
     "PromptDraft",
+    "PromptSearch",
     "PromptTag",
     "PromptUse",
     "PromptVersion",
     "PromptVersionTag",
+    "PromptWord",
 ]

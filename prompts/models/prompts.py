@@ -41,6 +41,14 @@ class Prompt(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
     # A deleted prompt is seen by nobody and gives its name away; it can be restored.
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # Where the name stands: 'support/refunds'; empty at the top. The database keeps it, so that lists of a folder are one index range.
+    folder = models.GeneratedField(
+        expression=models.Func(
+            models.F("name"), models.Value("(^|/)[^/]*$"), models.Value(""), function="regexp_replace"
+        ),
+        output_field=models.CharField(max_length=MAX_NAME),
+        db_persist=True,
+    )
 
     objects = PromptQuerySet.as_manager()
 
@@ -56,6 +64,11 @@ class Prompt(models.Model):
             models.Index(fields=["team", "-updated_at", "-id"], name="prompt_by_team_and_update"),
             models.Index(fields=["-updated_at", "-id"], name="prompt_by_update"),
             models.Index(fields=["team", "name"], condition=models.Q(deleted_at=None), name="prompt_by_address"),
+            models.Index(
+                fields=["team", "folder", "-updated_at", "-id"],
+                condition=models.Q(deleted_at=None, archived_at=None),
+                name="prompt_by_folder",
+            ),
             # Grants on a prefix of names find their rows by it (accounts.prefixes), and so do folders.
             models.Index(
                 fields=["team", "name"], name="prompt_by_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]
@@ -64,11 +77,6 @@ class Prompt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team.name}/{self.name}"
-
-    @property
-    def folder(self) -> str:
-        """Where the name stands: 'support/refunds'; empty at the top."""
-        return self.name.rpartition("/")[0]
 
     def get_absolute_url(self) -> str:
         return f"/prompts/{self.team.name}/{quote(self.name)}"

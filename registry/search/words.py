@@ -1,87 +1,37 @@
-"""Words: how names and texts fall apart, and which word somebody meant who mistyped one."""
+"""Which words the search knows, and which one somebody meant who mistyped one."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable
 
+from accounts.words import (
+    LONGEST,
+    MOST_NEAR,
+    MOST_WORDS,
+    depths,
+    distance,
+    nearest,
+    plain,
+    shorter,
+    words_of,
+    words_of_name,
+    worth_knowing,
+)
 from registry.models import SearchWord
 
-MOST_WORDS = 8  # of a query
-LONGEST = 40
-# Shorter words have too many neighbours to guess among; in longer ones two letters may be wrong.
-GUESSED_FROM, TWICE_FROM = 4, 8
-_MOST_NEAR = 500
-_WORD = re.compile(r"[^\W_]+")
-# Llama3Chat: where small letters are followed by a capital, and letters by digits or the other way round.
-_SEAM = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-
-
-def plain(text: str) -> str:
-    """Lower case without accents: 'Café' is found by 'cafe'."""
-    parts = unicodedata.normalize("NFKD", text)
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold().replace("\0", "")
-
-
-def words_of(text: str) -> Iterator[str]:
-    """The words of a text, in order, as they are compared."""
-    for match in _WORD.finditer(plain(text)):
-        yield match[0][:LONGEST]
-
-
-def words_of_name(name: str) -> list[str]:
-    """A name's parts, and the parts of these: Llama3-8b-Instruct gives llama3, llama, 3, 8b, 8, b, instruct."""
-    found: list[str] = []
-    for part in _WORD.findall(name):
-        pieces = _SEAM.split(part)
-        found += words_of(part)
-        if len(pieces) > 1:
-            found += (word for piece in pieces for word in words_of(piece))
-    return found
+__all__ = ["MOST_WORDS", "distance", "learn", "meant_by", "plain", "words_of", "words_of_name"]
 
 
 def learn(words: Iterable[str]) -> None:
-    """Keep words for those who will mistype them. In order, so that two who learn the same ones wait for each other at most."""
-    worth = sorted({word for word in words if GUESSED_FROM <= len(word) <= LONGEST and word.isalpha()})
+    """Keep words for those who will mistype them."""
+    worth = worth_knowing(set(words))
     known = set(SearchWord.objects.filter(word__in=worth).values_list("word", flat=True))
-    rows = [SearchWord(word=word, near=sorted(_shorter(word, 1))) for word in worth if word not in known]
+    rows = [SearchWord(word=word, near=sorted(shorter(word, 1))) for word in worth if word not in known]
     SearchWord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
 
 
 def meant_by(word: str, *, most: int = 5) -> list[str]:
     """Known words that differ by a slip, or (long ones, where no word is that near) by two; the nearest first. By index."""
-    if len(word) < GUESSED_FROM or not word.isalpha():
-        return []
-    for depth in (1, 2) if len(word) >= TWICE_FROM else (1,):
-        rows = SearchWord.objects.filter(near__overlap=sorted(_shorter(word[:LONGEST], depth)))
-        slips = [
-            (distance(word, known), known)
-            for known in rows.values_list("word", flat=True)[:_MOST_NEAR]
-            if known != word and abs(len(known) - len(word)) <= depth
-        ]
-        if meant := [known for number, known in sorted(slips) if number <= depth]:
+    for depth in depths(word):
+        rows = SearchWord.objects.filter(near__overlap=sorted(shorter(word[:LONGEST], depth)))
+        if meant := nearest(word, rows.values_list("word", flat=True)[:MOST_NEAR].iterator(), depth):
             return meant[:most]
     return []
-
-
-def distance(a: str, b: str) -> int:
-    """How many letters were left out, put in, changed, or swapped with their neighbour."""
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, last, row = row, before, [i]
-        for j, y in enumerate(b, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
-
-
-def _shorter(word: str, depth: int) -> set[str]:
-    """The word, and what is left of it without one (or two) of its letters."""
-    found = {word}
-    for number in range(1, depth + 1):
-        for left_out in combinations(range(len(word)), number):
-            found.add("".join(letter for place, letter in enumerate(word) if place not in left_out))
-    return found

@@ -23,7 +23,7 @@ from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version, VersionTag
 from registry.models.versions import VersionQuerySet
-from registry.moments import read_moment
+from accounts.moments import read_moment
 from registry.pages import asset_page, card_page, protected_stages
 
 # What the history of an asset tells to everybody who sees it; single files are in the ledger.

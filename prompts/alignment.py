@@ -1,0 +1,61 @@
+"""Which message of one version became which of another."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+_ALIKE = 0.5  # messages of one role that share less are two messages
+
+
+def role_of(message: Mapping[str, Any]) -> str:
+    """'user', or 'placeholder': what kind of message it is. A text prompt's only one has none."""
+    return str(message.get("role") or message.get("type") or "")
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """What a message says, as text: its content, or all that it holds besides its role."""
+    content = message.get("content")
+    if isinstance(content, str) and set(message) <= {"role", "content"}:
+        return content
+    if message.get("type") == "placeholder" and "name" in message:
+        return str(message["name"])
+    rest = {key: value for key, value in message.items() if key != "role"}
+    if isinstance(content, str):
+        others = {key: value for key, value in rest.items() if key != "content"}
+        return f"{content}\n{json.dumps(others, indent=2, ensure_ascii=False, sort_keys=True)}"
+    return json.dumps(rest, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def _likeness(first: Counter[str], second: Counter[str]) -> float:
+    """0 to 1: how many of their words two texts share."""
+    whole = first.total() + second.total()
+    return 2 * (first & second).total() / whole if whole else 1.0
+
+
+def aligned(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[int | None, int | None]]:
+    """Pairs of places, in order: the same or changed (both), removed (None after) or added (None before). What is the same finds
+    itself first; between these, messages of one role that are alike, or stand alone on both sides, are one that changed."""
+    first, second = [json.dumps(m, sort_keys=True) for m in before], [json.dumps(m, sort_keys=True) for m in after]
+    words = [[Counter(text_of(message).split()) for message in side] for side in (before, after)]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield from zip(range(i1, i2), range(j1, j2), strict=True)
+            continue
+        j = j1
+        for i in range(i1, i2):
+            near = [place for place in range(j, j2) if role_of(after[place]) == role_of(before[i])]
+            alike = {place: _likeness(words[0][i], words[1][place]) for place in near}
+            twin = max(near, key=alike.__getitem__, default=None)
+            # The only one of its role here is that one, however much of it was written anew.
+            alone = len(near) == 1 and sum(role_of(before[other]) == role_of(before[i]) for other in range(i1, i2)) == 1
+            if twin is None or not (alone or alike[twin] >= _ALIKE):
+                yield i, None
+                continue
+            yield from ((None, added) for added in range(j, twin))
+            yield i, twin
+            j = twin + 1
+        yield from ((None, added) for added in range(j, j2))
