@@ -81,7 +81,7 @@ _ICONS = {
     "user": "user", "team": "users", "role": "user-plus", "group": "users", "key": "key", "session": "login", "passkey": "fingerprint",
     "access": "lock", "asset": "box", "version": "box", "file": "file", "blob": "file", "alias": "tag", "branch": "git-branch", "label": "tag",
     "prompt": "message-2",
-    "prompt_version": "message-2", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
+    "prompt_version": "message-2", "prompt_branch": "git-branch", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
     "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "playground_run": "player-play", "webhook": "webhook",
     "ledger": "book-2", "conversion": "refresh", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
 }  # fmt: skip

@@ -150,13 +150,17 @@ GOVERNED = {
     ),
     "prompts.Prompt": Governed(
         _team("t.name || '/' || ($1->>'name')", f"'prompt:' || ({_ID})"),
-        besides=("updated_at", "updated_by_id", "last_number"),
+        besides=("updated_at", "updated_by_id", "last_number", "folder"),
     ),
     "prompts.PromptVersion": Governed(
         _OF_PROMPT.format(label="' version ' || ($1->>'number')", subjects=f"'prompt_version:' || ({_ID}), ")
     ),
     "prompts.PromptTag": Governed(_OF_PROMPT.format(label="' tag ' || ($1->>'key')", subjects="")),
     "prompts.PromptVersionTag": Governed(_OF_PROMPT_VERSION.format(label="' tag ' || ($1->>'key')")),
+    "prompts.PromptBranch": Governed(
+        _OF_PROMPT.format(label="' branch ' || ($1->>'name')", subjects=f"'prompt_branch:' || ({_ID}), "),
+        besides=("head_id", "updated_at"),
+    ),
     "prompts.Label": Governed(_OF_PROMPT.format(label="'@' || ($1->>'name')", subjects="")),
     "notifications.Endpoint": Governed(
         _team("coalesce(nullif($1->>'description', ''), 'a webhook')", f"'webhook:' || ({_ID})"),

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from accounts.access import Actor
-from accounts.errors import Unauthenticated
+from accounts.errors import Conflict, NotFound, Unauthenticated
 from accounts.models import User
 from governance.ledger.actions import Target
 from prompts.models import Prompt, PromptVersion
@@ -18,6 +18,14 @@ def person(by: Actor) -> User:
 def lock_prompt(prompt: Prompt) -> Prompt:
     """The prompt, its row locked until the transaction ends: versions are numbered and labels moved one at a time."""
     return Prompt.objects.select_for_update(of=("self",)).select_related("team").get(pk=prompt.pk)
+
+
+def refuse_archived(prompt: Prompt) -> None:
+    """What is archived stays as it is until somebody restores it. The prompt is locked."""
+    if prompt.deleted_at is not None:
+        raise NotFound(f"{prompt} was deleted.")
+    if prompt.archived_at is not None:
+        raise Conflict(f"{prompt} is archived. Restore it first.", link=prompt.get_absolute_url(), code="archived")
 
 
 def touch(prompt: Prompt, by: Actor) -> None:

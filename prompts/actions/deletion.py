@@ -10,8 +10,10 @@ from accounts.roles import Permission
 from governance import gate
 from governance.ledger.actions import Action, record
 from governance.models import ApprovalRequest
+from prompts import search
 from prompts.actions.common import lock_prompt, prompt_target, touch, version_target
 from prompts.actions.labels import KIND, remove_label
+from prompts.actions.lines import step_back
 from prompts.checks import LATEST, check_note
 from prompts.models import MAIN, Include, Label, Prompt, PromptVersion
 
@@ -41,7 +43,9 @@ def delete_version(*, version: PromptVersion, reason: str = "", by: Actor) -> Pr
         remove_label(prompt=prompt, label=label, reason=reason or f"Version {version.number} was deleted.", by=by)
     version.deleted_at = timezone.now()
     version.save(update_fields=["deleted_at"])
+    step_back(version)
     touch(prompt, by)
+    search.refresh(prompt)
     record(
         Action.PROMPT_VERSION_DELETED, by=by, team=prompt.team.name, target=version_target(version),
         also=[prompt_target(prompt)], before={"state": "live"}, after={"state": "deleted", "labels": labels}, reason=reason,

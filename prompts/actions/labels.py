@@ -15,19 +15,83 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.stages import stage_of
-from prompts.actions.common import lock_prompt, person, prompt_target, touch, version_target
+from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
+from prompts.ancestry import authors_of
 from prompts.checks import check_label, check_note
 from prompts.models import Label, LabelMove, Prompt, PromptVersion
 
 KIND = "prompt"
+UNSAID: Any = object()  # the caller does not say what it saw
 
 
 @transaction.atomic
-def move_label(*, prompt: Prompt, label: str, version: PromptVersion, reason: str = "", by: Actor) -> Label:
-    """Let a label point at a version. Raises ApprovalRequired for a protected one. Twice is once."""
+def move_label(
+    *,
+    prompt: Prompt,
+    label: str,
+    version: PromptVersion,
+    reason: str = "",
+    expected: int | None = UNSAID,
+    by: Actor,
+) -> Label:
+    """Let a label point at a version. Raises ApprovalRequired for a protected one. Twice is once.
+
+    expected: the number of the version that the caller saw there (None: nothing); Conflict where it moved on since."""
     require(by, Permission.ALIAS_MOVE, prompt, stage=stage_of(label))
     check_label(label)
-    return _move(prompt, label, version, check_note("reason", reason), None, by)
+    reason = check_note("reason", reason)
+    require_seen(lock_prompt(prompt), label, expected)
+    return _move(prompt, label, version, reason, None, by)
+
+
+def require_seen(prompt: Prompt, label: str, expected: int | None) -> None:
+    """Raise Conflict, saying what is there now, unless the label points where the caller saw it. The prompt is locked."""
+    if expected is UNSAID:
+        return
+    row = Label.objects.select_related("version", "updated_by").filter(prompt=prompt, name=label).first()
+    now = row.version.number if row else None
+    if now != expected:
+        there = f"points at version {now} now, moved by {row.updated_by}" if row else "points at nothing any more"
+        seen = f"version {expected}" if expected else "nothing"
+        raise Conflict(
+            f"'{label}' of {prompt} {there}; you saw {seen} there. Look at what changed, then move it again.",
+            errors={"expected": [f"Now: {now or 'nothing'}."]},
+            link=f"{prompt.get_absolute_url()}/labels",
+            code="moved_meanwhile",
+        )
+
+
+@transaction.atomic
+def roll_back_label(
+    *, prompt: Prompt, label: str, reason: str = "", expected: int | None = UNSAID, by: Actor
+) -> Label | ApprovalRequest:
+    """Let a label point again at what it pointed at before its last move. A free one moves at once; for a protected one the request
+    for it is opened: an approval is for one move, and that of then was for another."""
+    protected = gate.is_protected(prompt.team, KIND, str(prompt), label)
+    stage = stage_of(label)
+    require(by, Permission.REQUEST_CREATE if protected else Permission.ALIAS_MOVE, prompt, stage=stage)
+    prompt = lock_prompt(prompt)
+    require_seen(prompt, label, expected)
+    before = before_last_move(prompt, label)
+    reason = check_note("reason", reason) or f"Roll back to version {before.number}"
+    if protected:
+        return request_move(version=before, slot=label, reason=reason, by=by)
+    return _move(prompt, label, before, reason, None, by)
+
+
+def before_last_move(prompt: Prompt, label: str) -> PromptVersion:
+    """Where the label pointed before it came to where it is; Conflict where there is no such place."""
+    last = prompt.label_moves.filter(name=label).select_related("before").first()
+    if last is None or last.after_id is None:
+        raise Conflict(f"'{label}' of {prompt} points at nothing.")
+    if last.before is None:
+        raise Conflict(f"'{label}' of {prompt} pointed at nothing before: remove it instead.")
+    if last.before.deleted_at is not None:
+        raise Conflict(
+            f"Version {last.before.number}, at which '{label}' pointed before, was deleted. Restore it first."
+        )
+    last.before.prompt = prompt
+    return last.before
 
 
 @transaction.atomic
@@ -88,6 +152,7 @@ def _move(
     prompt: Prompt, name: str, version: PromptVersion, reason: str, request: ApprovalRequest | None, by: Actor
 ) -> Label:
     prompt = lock_prompt(prompt)
+    refuse_archived(prompt)
     _check_belongs(prompt, version)
     label = Label.objects.select_related("version").filter(prompt=prompt, name=name).first()
     if label and label.version_id == version.pk and request is None:
@@ -116,14 +181,15 @@ def _point(
 
 
 @transaction.atomic
-def remove_label(*, prompt: Prompt, label: str, reason: str = "", by: Actor) -> None:
-    """Take a label away; its history stays. A protected one can only be moved on, by an approval."""
+def remove_label(*, prompt: Prompt, label: str, reason: str = "", expected: int | None = UNSAID, by: Actor) -> None:
+    """Take a label away; its history stays. A protected one can only be moved on, by an approval. expected: as in move_label."""
     require(by, Permission.ALIAS_MOVE, prompt, stage=stage_of(label))
     reason = check_note("reason", reason)
     prompt = lock_prompt(prompt)
     row = Label.objects.select_related("version").filter(prompt=prompt, name=label).first()
     if row is None:
         raise NotFound(f"{prompt} has no label '{label}'.")
+    require_seen(prompt, label, expected)
     if gate.is_protected(prompt.team, KIND, str(prompt), label):
         raise ApprovalRequired(
             f"'{label}' of {prompt} is protected, so it can't be removed just so. Ask for another version to take its place, "
@@ -178,6 +244,8 @@ def _asked(version: PromptVersion, slot: str, permission: Permission, by: Actor)
     require_stage_permission(by, stage_of(slot), version.prompt)
     check_label(slot)
     prompt = lock_prompt(version.prompt)
+    refuse_archived(prompt)
+    _check_belongs(prompt, version)
     label = Label.objects.select_related("version").filter(prompt=prompt, name=slot).first()
     return describe_move(prompt, slot, version, label)
 
@@ -199,10 +267,8 @@ def describe_move(prompt: Prompt, slot: str, version: PromptVersion, label: Labe
         version_number=version.number,
         digest=version.digest,
         slot=slot,
-        # Whoever wrote this very text, in whichever version of the prompt.
-        author_ids=sorted(
-            {*prompt.versions.filter(digest=version.digest).order_by().values_list("created_by_id", flat=True)}
-        ),
+        # Whoever wrote this very text, in whichever version of the prompt, and whose work was merged into it.
+        author_ids=sorted(authors_of(prompt, version.digest)),
         previous=Pointer(now.pk, now.number, now.digest) if now else None,
     )
 
@@ -210,6 +276,8 @@ def describe_move(prompt: Prompt, slot: str, version: PromptVersion, label: Labe
 def _check_belongs(prompt: Prompt, version: PromptVersion) -> None:
     if version.prompt_id != prompt.pk:
         raise Invalid("version", f"This is not a version of {prompt}.")
+    if not prompt.versions.filter(pk=version.pk, deleted_at=None).exists():
+        raise Conflict(f"{version} was deleted. Restore it first.")
 
 
 def _note(

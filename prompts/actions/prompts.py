@@ -9,7 +9,9 @@ from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
-from prompts.actions.common import lock_prompt, person, prompt_target, touch, version_target
+from prompts import search
+from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
+from prompts.actions.lines import advance, open_branch
 from prompts.checks import check_content, check_note
 from prompts.models import MAIN, Prompt, PromptVersion
 from prompts.names import problem_of
@@ -36,6 +38,7 @@ def create_prompt(*, team: Team, name: str, description: str = "", by: Actor) ->
             link=f"/prompts/{team.name}/{name}",
             code="name_taken",
         ) from None
+    search.refresh(prompt)
     record(
         Action.PROMPT_CREATED, by=by, team=team.name, target=prompt_target(prompt), after={"description": description}
     )
@@ -53,6 +56,7 @@ def update_prompt(*, prompt: Prompt, description: str, by: Actor) -> Prompt:
     before, prompt.description = prompt.description, description
     prompt.save(update_fields=["description"])
     touch(prompt, by)
+    search.refresh(prompt)
     record(
         Action.PROMPT_UPDATED,
         by=by,
@@ -91,6 +95,8 @@ def create_version(
     )  # fmt: skip
     message = check_note("message", message)
     prompt = lock_prompt(prompt)
+    refuse_archived(prompt)
+    line = open_branch(prompt, branch)
     alive = prompt.versions.filter(deleted_at=None)
     latest = alive.first()
     if latest is not None and latest.type != type:
@@ -108,11 +114,14 @@ def create_version(
         digest=content.digest,
         message=message,
         branch=branch,
-        parent=parent or alive.filter(branch=branch).first(),
+        parent=parent or (line.head if line else alive.filter(branch=MAIN).first()),
         merged=merged,
         created_by=person(by),
     )
+    if line is not None:
+        advance(line, version)
     touch(prompt, by)
+    search.refresh(prompt)
     record(
         Action.PROMPT_VERSION_CREATED,
         by=by,

@@ -9,6 +9,7 @@ from accounts.access import Actor, require
 from accounts.errors import Invalid, NotFound
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
+from prompts import search
 from prompts.actions.common import lock_prompt, prompt_target, touch, version_target
 from prompts.models import Prompt, PromptTag, PromptVersion, PromptVersionTag
 
@@ -86,6 +87,8 @@ def _tell(thing: Prompt | PromptVersion, key: str, before: str | None, after: st
     whole = isinstance(thing, Prompt)
     prompt = thing if isinstance(thing, Prompt) else thing.prompt
     touch(prompt, by)
+    if whole:
+        search.refresh(prompt)
     if after is None:
         action = Action.PROMPT_TAG_REMOVED if whole else Action.PROMPT_VERSION_TAG_REMOVED
     else:

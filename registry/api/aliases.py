@@ -5,11 +5,11 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.moments import read_moment
 from accounts.rest import page_response
 from registry import actions, reads
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
-from accounts.moments import read_moment
 from registry.representations import alias_at_json, alias_json, move_json
 from registry.serializers import AliasAtOut, AliasIn, AliasMoveOut, AliasOut, AliasRemoval, page_of
 

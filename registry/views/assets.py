@@ -13,6 +13,7 @@ from accounts.access import can, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
 from accounts.errors import Forbidden, Invalid, NotFound, Problem
+from accounts.moments import read_moment
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
@@ -23,7 +24,6 @@ from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version, VersionTag
 from registry.models.versions import VersionQuerySet
-from accounts.moments import read_moment
 from registry.pages import asset_page, card_page, protected_stages
 
 # What the history of an asset tells to everybody who sees it; single files are in the ledger.

@@ -34,6 +34,8 @@ UNGOVERNED = {
     "notifications_delivery": "a message about an event; sending it again by hand is an event",
     "notifications_attempt": "what came of a message",
     "notifications_notice": "a message about an event; who has read it is their own business",
+    "prompts_promptsearch": "words of what stands elsewhere; made again at any time",
+    "prompts_promptword": "the dictionary of the search",
     "prompts_promptdraft": "what one person is writing, seen by nobody else; saving it as a version is an event",
     "ledger_eventtext": "a part of an event",
     "ledger_leaf": "the ledger's own tree",
