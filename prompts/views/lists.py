@@ -2,19 +2,15 @@
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.access import can, require
+from accounts.access import can
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import NotFound, Problem
-from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.stages import Stage
-from prompts import actions
-from prompts.forms import PromptForm
 from prompts.reads import list_prompts, search_prompts
 
 
@@ -44,21 +40,3 @@ def prompt_list(request: HttpRequest) -> HttpResponse:
         "may_create": bool(team and can(by, Permission.ASSET_CREATE, team)),
     }
     return render(request, "prompts/list.html", context)
-
-
-@login_required
-def prompt_create(request: HttpRequest) -> HttpResponse:
-    by, team = actor_of(request), current_team(request)
-    if team is None:
-        raise NotFound("You are in no team yet. Ask an administrator for a role in one.")
-    require(by, Permission.ASSET_CREATE, team)
-    form = PromptForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            prompt = actions.create_prompt(team=team, by=by, **form.cleaned_data)
-        except Problem as problem:
-            add_problem(form, problem)
-        else:
-            return redirect("prompt-version-create", team=team.name, name=prompt.name)
-    context = {"form": form, "team_now": team}
-    return render(request, "prompts/new.html", context, status=422 if form.is_bound else 200)
