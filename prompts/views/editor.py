@@ -204,7 +204,7 @@ def prompt_create(request: HttpRequest) -> HttpResponse:
         if _wants_json(request):
             return _refused(problem, None)
         written.show(problem)
-        return _show_new(request, team, written, names, None, status=422)
+        return _show_new(request, team, written, names, None, status=problem.status)
     messages.success(request, f"{prompt} is there, with its first version.")
     return _saved(request, version)
 

@@ -107,7 +107,7 @@ export const language = (name) => made[name] || made.jinja2;
 
 // Colours of static/css/app.css, so that the theme is nobody's business here. A variable stands out by more than its colour.
 export const colours = syntaxHighlighting(HighlightStyle.define([
-  { tag: t.variableName, color: "var(--info)", class: "cm-variable", fontWeight: "600" },
+  { tag: t.variableName, class: "cm-variable" },
   { tag: t.processingInstruction, color: "var(--info)" },
   { tag: t.function(t.variableName), color: "var(--busy)" },
   { tag: t.keyword, color: "var(--busy)", fontWeight: "600" },

@@ -166,6 +166,7 @@ REGISTRY: Table = {
 }
 
 _PROMPT = {"name": "p"}
+_FRESH = {"name": "fresh", "type": "text", "template": "New {{ x }}"}
 PROMPTS: Table = {
     "api-prompt-list": {
         "GET": account(),
@@ -187,7 +188,7 @@ PROMPTS: Table = {
     },
     "api-label-history": {"GET": sees(ASSET)},
     "prompt-list": {"GET": account()},
-    "prompt-create": {"GET": current(P.ASSET_CREATE), "POST": current(P.ASSET_CREATE, {"name": "fresh"})},
+    "prompt-create": {"GET": current(P.ASSET_CREATE), "POST": current(P.ASSET_CREATE, _FRESH)},
     "prompt-detail": {"GET": sees(ASSET)},
     "prompt-update": {"POST": may(P.ASSET_EDIT, {"description": "new"})},
     "prompt-version-diff": {"GET": sees(ASSET, query="from=1&to=2")},
@@ -195,7 +196,7 @@ PROMPTS: Table = {
         "GET": may(P.ASSET_EDIT),
         "POST": may(P.ASSET_EDIT, {"type": "text", "template": "New {{ x }}"}),
     },
-    "prompt-version-check": {
+    "prompt-version-difference": {
         "POST": sees(ASSET, body={"type": "text", "template": "New {{ x }}"}, quiet=NO_CHANGE),
     },
     "prompt-version-detail": {"GET": sees(ASSET)},
