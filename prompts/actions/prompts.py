@@ -12,6 +12,7 @@ from governance.ledger.actions import Action, record
 from prompts import search
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
 from prompts.actions.lines import advance, open_branch
+from prompts import composition
 from prompts.checks import check_content, check_note
 from prompts.models import MAIN, Prompt, PromptVersion
 from prompts.names import problem_of
@@ -91,7 +92,7 @@ def create_version(
     require(by, Permission.ASSET_EDIT, prompt)
     content = check_content(
         type=type, format=format, template=template, inputs=inputs, tools=tools, response_format=response_format,
-        model=model, parameters=parameters,
+        model=model, parameters=parameters, team=prompt.team, prompt=prompt, by=by,
     )  # fmt: skip
     message = check_note("message", message)
     prompt = lock_prompt(prompt)
@@ -105,6 +106,7 @@ def create_version(
             f"The versions of {prompt} are of the type '{latest.type}', and callers count on it. "
             f"Make a new prompt for '{type}'.",
         )
+    composition.check_new(prompt, content.includes)
     prompt.last_number += 1
     version = PromptVersion.objects.create(
         prompt=prompt,
@@ -120,6 +122,7 @@ def create_version(
     )
     if line is not None:
         advance(line, version)
+    composition.write_includes(version, content.includes)
     touch(prompt, by)
     search.refresh(prompt)
     record(
