@@ -15,9 +15,9 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.stages import stage_of
+from prompts import composition
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
 from prompts.ancestry import authors_of
-from prompts import composition
 from prompts.checks import check_label, check_note
 from prompts.models import Label, LabelMove, Prompt, PromptVersion
 

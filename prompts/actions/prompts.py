@@ -9,10 +9,9 @@ from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
-from prompts import search
+from prompts import composition, search
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
 from prompts.actions.lines import advance, open_branch
-from prompts import composition
 from prompts.checks import check_content, check_note
 from prompts.models import MAIN, Prompt, PromptVersion
 from prompts.names import problem_of
