@@ -24,6 +24,7 @@ CHECK_NAMES = {
     "scan": "Scan",
     "licence": "Licence",
     "lineage": "Lineage",
+    "prompt_tests": "Tests",
 }
 BOUNDS = [("lower", "the lower bound (95 %) of"), ("value", "the value of"), ("upper", "the upper bound (95 %) of")]
 DEMANDS = [
@@ -238,7 +239,9 @@ def _check_json(row: Mapping[str, str]) -> dict[str, Any]:
         entry["fields"] = [item.replace(" ", "_") for item in _listed(row["fields"])]
     if entry["type"] == "licence":
         entry["allow"] = _listed(row.get("allow", ""))
-    if entry["type"] in ("metric", "scan") and row.get("max_age_days"):
+    if entry["type"] == "prompt_tests":
+        entry |= _tests_json(row)
+    if entry["type"] in ("metric", "scan", "prompt_tests") and row.get("max_age_days"):
         entry["max_age_days"] = _number(row["max_age_days"])
     if entry["type"] != "metric":
         return entry
@@ -258,12 +261,21 @@ def _check_json(row: Mapping[str, str]) -> dict[str, Any]:
     return entry
 
 
+def _tests_json(row: Mapping[str, str]) -> dict[str, Any]:
+    """The page speaks of percent; 95 is 0.95."""
+    percent = _number(row.get("share") or "100")
+    share = round(percent / 100, 6) if isinstance(percent, int | float) else percent
+    return {"share": share} | ({"models": _listed(row["models"])} if row.get("models") else {})
+
+
 def _check_row(check: Mapping[str, Any]) -> Row:
     row = {
         name: ", ".join(value) if isinstance(value, list) else str(value)
         for name, value in check.items()
         if name not in ("minimum", "maximum", "margin", "against", "better")
     }
+    if check["type"] == "prompt_tests":
+        row["share"] = f"{100 * check['share']:g}"
     if check["type"] != "metric":
         return row
     low, high = check.get("minimum"), check.get("maximum")

@@ -67,6 +67,17 @@ class LineageCheckSerializer(serializers.Serializer[object]):
     type = serializers.ChoiceField(["lineage"])
 
 
+class PromptTestsCheckSerializer(serializers.Serializer[object]):
+    """The tests of the prompt, as they are now, passed with exactly these bytes."""
+
+    type = serializers.ChoiceField(["prompt_tests"])
+    share = serializers.FloatField(default=1.0, help_text="Of the tests, so many must pass; 1: all of them.")
+    models = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="With each of these deployments, as team/name."
+    )
+    max_age_days = serializers.IntegerField(required=False, help_text=AGE)
+
+
 @extend_schema_field(
     PolymorphicProxySerializer(
         component_name="PolicyCheck",
@@ -76,6 +87,7 @@ class LineageCheckSerializer(serializers.Serializer[object]):
             "scan": ScanCheckSerializer,
             "licence": LicenceCheckSerializer,
             "lineage": LineageCheckSerializer,
+            "prompt_tests": PromptTestsCheckSerializer,
         },
         resource_type_field_name="type",
     )

@@ -22,6 +22,11 @@ _VERBS = {
     "playground_run.finished": "finished in the playground:",
     "playground_run.kept": "kept an answer as an example, from the playground:",
     "deployment.priced": "set what tokens cost of deployment",
+    "test_suite.changed": "changed",
+    "test_run.started": "started the tests of",
+    "test_run.taken_up": "took up the tests of",
+    "test_run.cancelled": "cancelled the tests of",
+    "test_run.finished": "finished the tests of",
     "deployment.state_changed": "saw a new state of deployment",
     "deployment.refused": "was refused deployment",
     "evidence.deposited": "deposited evidence",
@@ -82,7 +87,7 @@ _ICONS = {
     "access": "lock", "asset": "box", "version": "box", "file": "file", "blob": "file", "alias": "tag", "branch": "git-branch", "label": "tag",
     "prompt": "message-2",
     "prompt_version": "message-2", "prompt_branch": "git-branch", "policy": "checklist", "evidence": "certificate", "request": "rubber-stamp",
-    "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "deployment": "rocket", "playground_run": "player-play", "webhook": "webhook",
+    "delegation": "arrows-exchange", "run": "activity", "experiment": "flask", "logged_model": "box", "evaluation": "flask", "test_suite": "checklist", "test_run": "checklist", "deployment": "rocket", "playground_run": "player-play", "webhook": "webhook",
     "ledger": "book-2", "conversion": "refresh", "view": "bookmark", "personal_data": "user-off", "out_of_band": "alert-triangle",
 }  # fmt: skip
 

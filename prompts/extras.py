@@ -1,4 +1,5 @@
-"""What apps above this one have to say about versions: chips in lists, and what a version costs. They register when they start."""
+"""What apps above this one have to say about versions: chips in lists, what a version costs, and what follows when one is made. They
+register when they start."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,3 +36,18 @@ def chips_of(by: Actor, versions: Sequence[PromptVersion]) -> dict[int, list[Chi
             for version_id, chips in extra(by, versions).items():
                 found.setdefault(version_id, []).extend(chips)
     return found
+
+
+Follow = Callable[[PromptVersion, Actor], None]
+_FOLLOWS: list[Follow] = []
+
+
+def when_version_is_made(function: Follow) -> None:
+    """Called in the transaction that makes a version, so that what follows from it is not lost. It must not raise."""
+    if function not in _FOLLOWS:
+        _FOLLOWS.append(function)
+
+
+def version_was_made(version: PromptVersion, by: Actor) -> None:
+    for follow in _FOLLOWS:
+        follow(version, by)

@@ -16,6 +16,10 @@ class Evidence(models.Model):
         LINEAGE = "lineage"
         # Not about a version that is to be approved, but about what others were measured by: 'this is the newest now'.
         DATASET = "dataset"
+        # What came of the tests of a prompt, about the bytes of the version.
+        PROMPT_TESTS = "prompt_tests"
+        # As of a dataset: the subject is the suite of one prompt, whatever its revision, and the newest row says which one holds.
+        TEST_SUITE = "test_suite"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -29,6 +33,9 @@ class Evidence(models.Model):
     # scan: {"verdict": "clean" | "unsafe", "findings": [{"path", "text"}], "scanner": name and version}
     # lineage: {"complete": bool, "missing": [what], "sources": [label]}
     # dataset: {"label", "version", "digest"}: a registered version; the newest row of a label is its newest version
+    # prompt_tests: {"suite": {"key", "revision", "digest"}, "dataset": {"label", "version", "digest", "pinned"} or none,
+    #               "models": [{"name", "digest"}], "total", "passed", "by_model": {name: {"total", "passed"}}, "run": id}
+    # test_suite: {"revision", "digest"}; its subject_digest is the `key` above
     payload = models.JSONField()
     digest = models.CharField(max_length=80)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -15,7 +15,7 @@ Kind = Evidence.Kind
 
 
 class Book:
-    """Two queries whatever the number of digests. `as_of` None, here and below: everything there is. `history`: many moments
+    """Two or three queries whatever the number of digests. `as_of` None, here and below: everything there is. `history`: many moments
     will be asked for, so that what changes with time is loaded once instead of per moment."""
 
     def __init__(
@@ -26,16 +26,24 @@ class Book:
         self._metrics: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
         for row in Evidence.objects.filter(team=team, subject_digest__in=set(digests)).order_by("-id"):
             self._rows[row.subject_digest, row.kind].append(row)
-        wanted = set(datasets) | {label for row in self._evaluations() if (label := dataset_of(row).get("label"))}
+        measured = [*self._of_kind(Kind.EVALUATION), *self._of_kind(Kind.PROMPT_TESTS)]
+        wanted = set(datasets) | {label for row in measured if (label := dataset_of(row).get("label"))}
         self._datasets: dict[str, list[Evidence]] = defaultdict(list)
         if wanted:
             # Datasets of other teams too: the label says whose it is.
             for row in Evidence.objects.filter(kind=Kind.DATASET, label__in=wanted).order_by("-id"):
                 self._datasets[row.label].append(row)
 
-    def _evaluations(self) -> Iterator[Evidence]:
+        self._suites: dict[str, list[Evidence]] = defaultdict(list)
+        if suites := {key for row in self._of_kind(Kind.PROMPT_TESTS) if (key := suite_of(row).get("key"))}:
+            for row in Evidence.objects.filter(team=team, kind=Kind.TEST_SUITE, subject_digest__in=suites).order_by(
+                "-id"
+            ):
+                self._suites[row.subject_digest].append(row)
+
+    def _of_kind(self, wanted: str) -> Iterator[Evidence]:
         for (_, kind), rows in self._rows.items():
-            if kind == Kind.EVALUATION:
+            if kind == wanted:
                 yield from rows
 
     def about(self, digest: str, kind: str, as_of: datetime | None) -> list[Evidence]:
@@ -46,6 +54,13 @@ class Book:
     def newest_version(self, dataset: str, as_of: datetime | None) -> dict[str, Any] | None:
         """The newest registered version of a dataset (team/name) as {"label", "version", "digest"}; None where none is known."""
         for row in self._datasets.get(dataset, []):
+            if as_of is None or row.created_at <= as_of:
+                return dict(row.payload)
+        return None
+
+    def newest_suite(self, key: str, as_of: datetime | None) -> dict[str, Any] | None:
+        """The newest revision of the tests of a prompt as {"revision", "digest"}; None where none is known."""
+        for row in self._suites.get(key, []):
             if as_of is None or row.created_at <= as_of:
                 return dict(row.payload)
         return None
@@ -80,6 +95,12 @@ class Book:
 def dataset_of(evidence: Evidence) -> dict[str, Any]:
     """{"label", "version", "digest"} of what an evaluation was measured on, as far as it says."""
     found = evidence.payload.get("dataset")
+    return found if isinstance(found, dict) else {}
+
+
+def suite_of(evidence: Evidence) -> dict[str, Any]:
+    """{"key", "revision", "digest"} of the tests that a run was of, as far as it says."""
+    found = evidence.payload.get("suite")
     return found if isinstance(found, dict) else {}
 
 

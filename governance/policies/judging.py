@@ -1,17 +1,15 @@
 """One check of a policy held against the evidence: passed, failed, or waiting for evidence, always saying which and what to do."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from governance.models import Evidence
-from governance.policies import builtin
+from governance.policies import builtin, prompt_tests
 from governance.policies.book import Book, dataset_of, figures_of, version_of
-from governance.policies.results import FAILED, PASSED, WAITING, CheckResult
+from governance.policies.results import FAILED, PASSED, WAITING, CheckResult, too_old
 from governance.policies.subject import Subject
-from governance.rules import CardCheck, Check, LicenceCheck, LineageCheck, MetricCheck, ScanCheck
+from governance.rules import CardCheck, Check, LicenceCheck, LineageCheck, MetricCheck, PromptTestsCheck, ScanCheck
 from governance.rules.checks import CARD_FIELDS, words
 
 Kind = Evidence.Kind
@@ -26,6 +24,8 @@ def judge(check: Check, subject: Subject, book: Book, as_of: datetime | None = N
         return _scan(check, subject, book, as_of)
     if isinstance(check, LicenceCheck):
         return _licence(check, subject, book, as_of)
+    if isinstance(check, PromptTestsCheck):
+        return prompt_tests.judge(check, subject, book, as_of)
     if isinstance(check, LineageCheck):
         return _lineage(check, subject, book, as_of)
     return _card(check, subject, book, as_of)
@@ -37,14 +37,6 @@ def _result(check: Check, good: bool, detail: str, evidence: Evidence, compared:
 
 def _newest(subject: Subject, kind: str, book: Book, as_of: datetime | None) -> Evidence | None:
     return next(iter(book.about(subject.digest, kind, as_of)), None)
-
-
-def _too_old(evidence: Evidence, days: int | None, as_of: datetime | None) -> str:
-    """How old it is, in words, when that is more than the check allows; else ''."""
-    age = (as_of or timezone.now()) - evidence.created_at
-    if days is None or age <= timedelta(days=days):
-        return ""
-    return f"{age.days} days old, and the policy wants it within {days}"
 
 
 def _card(check: CardCheck, subject: Subject, book: Book, as_of: datetime | None) -> CheckResult:
@@ -68,7 +60,7 @@ def _scan(check: ScanCheck, subject: Subject, book: Book, as_of: datetime | None
     evidence = _newest(subject, Kind.SCAN, book, as_of)
     if evidence is None:
         return CheckResult(check.title, WAITING, "The files of this version have not been scanned yet.")
-    if old := _too_old(evidence, check.max_age_days, as_of):
+    if old := too_old(evidence, check.max_age_days, as_of):
         return CheckResult(check.title, WAITING, f"The scan is {old}: scan it again.", evidence.link)
     if evidence.payload.get("verdict") == "error":
         return CheckResult(check.title, WAITING, builtin.says(evidence), evidence.link)
@@ -171,7 +163,7 @@ def _unfit(check: MetricCheck, evidence: Evidence, figures: dict[str, Any], book
     measured_by = version_of(figures)
     if measured_by and (now := book.metric_version(check.metric, as_of)) > measured_by:
         return f"Measured by version {measured_by} of {check.metric}, and version {now} is in use: evaluate again."
-    old = _too_old(evidence, check.max_age_days, as_of)
+    old = too_old(evidence, check.max_age_days, as_of)
     return f"The evaluation is {old}: evaluate again." if old else ""
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from governance.models import PolicyVersion
+from django.utils import timezone
+
+from governance.models import Evidence, PolicyVersion
 from governance.quorum import FAILED, PASSED, WAITING, StepResult
 from governance.rules import Rules
 
-__all__ = ["FAILED", "PASSED", "WAITING", "CheckResult", "StepResult", "Verdict"]
+__all__ = ["FAILED", "PASSED", "WAITING", "CheckResult", "StepResult", "Verdict", "too_old"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,11 @@ class Verdict:
         """What an approval binds to."""
         found = {check.evidence_digest for check in self.checks} | {check.compared_digest for check in self.checks}
         return sorted(found - {""})
+
+
+def too_old(evidence: Evidence, days: int | None, as_of: datetime | None) -> str:
+    """How old it is, in words, when that is more than the check allows; else ''."""
+    age = (as_of or timezone.now()) - evidence.created_at
+    if days is None or age <= timedelta(days=days):
+        return ""
+    return f"{age.days} days old, and the policy wants it within {days}"

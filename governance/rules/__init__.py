@@ -7,6 +7,7 @@ from governance.rules.checks import (
     LicenceCheck,
     LineageCheck,
     MetricCheck,
+    PromptTestsCheck,
     ScanCheck,
 )
 from governance.rules.parsing import DEFAULT_RULES, MAX_CHECKS, Rules, parse
@@ -25,6 +26,7 @@ __all__ = [
     "LicenceCheck",
     "LineageCheck",
     "MetricCheck",
+    "PromptTestsCheck",
     "ReviewRule",
     "ReviewStep",
     "Rules",

@@ -204,9 +204,40 @@ class LineageCheck:
         return cls()
 
 
-Check = MetricCheck | CardCheck | ScanCheck | LicenceCheck | LineageCheck
+@dataclass(frozen=True)
+class PromptTestsCheck:
+    """The tests of the prompt, as they are now, passed with exactly these bytes: all of them, or a share. With `models`, by each of them."""
+
+    type: ClassVar[str] = "prompt_tests"
+    share: float = 1.0
+    models: tuple[str, ...] = ()
+    max_age_days: int | None = None
+
+    @property
+    def title(self) -> str:
+        much = "All tests" if self.share == 1 else f"At least {100 * self.share:g} % of the tests"
+        by = f" with {' and '.join(self.models)}" if self.models else ""
+        return f"{much} of the prompt pass{by}{_fresh(self.max_age_days)}"
+
+    def as_json(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {"type": self.type, "share": self.share}
+        if self.models:
+            entry["models"] = list(self.models)
+        return entry | ({"max_age_days": self.max_age_days} if self.max_age_days else {})
+
+    @classmethod
+    def read(cls, read: Reader) -> "PromptTestsCheck":
+        share = read.number("share")
+        if share is not None and not 0 < share <= 1:
+            read.fail("share", "Use a share above 0 and up to 1 (all of them).")
+        models = read.texts("models", _DATASET, "Name deployments as team/name.", most=20)
+        age = read.whole("max_age_days", 1, MAX_AGE_DAYS, "days")
+        return cls(1.0 if share is None else share, models or (), age)
+
+
+Check = MetricCheck | CardCheck | ScanCheck | LicenceCheck | LineageCheck | PromptTestsCheck
 CHECK_TYPES: dict[str, type[Check]] = {
-    check.type: check for check in (MetricCheck, CardCheck, ScanCheck, LicenceCheck, LineageCheck)
+    check.type: check for check in (MetricCheck, CardCheck, ScanCheck, LicenceCheck, LineageCheck, PromptTestsCheck)
 }
 
 

@@ -10,7 +10,7 @@ from governance.rules.reading import Errors, refuse
 CHECKS_OF_KIND: dict[str, frozenset[str]] = {
     "model": frozenset({"metric", "card", "scan", "licence", "lineage"}),
     "dataset": frozenset({"card", "scan", "licence"}),
-    "prompt": frozenset(),
+    "prompt": frozenset({"prompt_tests"}),
     "deployment": frozenset(),
     "policy": frozenset(),
     "role": frozenset(),
@@ -19,6 +19,8 @@ _WHY_NOT = {
     ("dataset", "metric"): "A dataset is what models are measured on; it has no metrics itself.",
     ("dataset", "lineage"): "A dataset has no base model and no training data.",
     ("prompt", "metric"): "Evaluations measure models: nothing would ever measure a prompt alone.",
+    ("model", "prompt_tests"): "Tests are of prompts: a model is measured by evaluations, with a metric.",
+    ("dataset", "prompt_tests"): "Tests are of prompts: a dataset answers nothing.",
     ("prompt", "card"): "A prompt has no card.",
     ("prompt", "licence"): "A prompt has no licence.",
     ("prompt", "scan"): "A prompt is text: there are no files to scan.",

@@ -162,6 +162,12 @@ GOVERNED = {
         besides=("head_id", "updated_at"),
     ),
     "prompts.Label": Governed(_OF_PROMPT.format(label="'@' || ($1->>'name')", subjects="")),
+    "prompt_tests.Suite": Governed(_OF_PROMPT.format(label="': its tests'", subjects=f"'test_suite:' || ({_ID}), ")),
+    "prompt_tests.SuiteRevision": Governed(
+        "SELECT t.name, t.name || '/' || p.name || ': its tests', ARRAY['test_suite:' || s.id, 'prompt:' || p.id] "
+        "FROM prompt_tests_suite s JOIN prompts_prompt p ON p.id = s.prompt_id JOIN accounts_team t ON t.id = p.team_id "
+        "WHERE s.id = ($1->>'suite_id')::bigint"
+    ),
     "notifications.Endpoint": Governed(
         _team("coalesce(nullif($1->>'description', ''), 'a webhook')", f"'webhook:' || ({_ID})"),
         only=("id", "team_id", "url", "events", "enabled"),

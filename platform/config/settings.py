@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "serving",
     "evaluation",
     "tracking",
+    "prompt_tests",
     "playground",
     "home",
     "config.apps.ConfigConfig",
@@ -197,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-deployments": {"task": "serving.tasks.reconcile", "schedule": 3.0, "options": {"expires": 10}},
     "resume-playground": {"task": "playground.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
     "resume-evaluations": {"task": "evaluation.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
+    "resume-test-runs": {"task": "prompt_tests.tasks.resume", "schedule": 5.0, "options": {"expires": 10}},
     "close-lost-runs": {"task": "tracking.tasks.close_lost", "schedule": 60.0, "options": {"expires": 60}},
     "purge-deleted-runs": {"task": "tracking.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
     "index-ledger-events": {

@@ -23,6 +23,7 @@ UNGOVERNED = {
     "playground_playgroundrow": "values of a run, which is an event",
     "playground_cell": "answers as they come in; the run's end, with what it took, is an event",
     "playground_cellrating": "what somebody thought of an answer; the row says who and when, and nothing follows from it",
+    "prompt_tests_caseresult": "answers and verdicts as they come in; the end of the run, with their counts, is an event",
     "tracking_metric": "measurements that a run reports; its start and end are events",
     "tracking_latestmetric": "the last of a run's measurements",
     "tracking_modelmetric": "measurements of a logged model; its making and end are events",
@@ -61,6 +62,10 @@ OBSERVED = {
     },
     "playground_playgroundrun": {
         "state", "message", "total", "done", "errors", "lease_owner", "lease_until", "started_at",
+    },
+    "prompt_tests_suiterun": {
+        "lease_owner", "lease_until", "heartbeat_at", "done", "passed", "errors", "stalls", "waiting_since", "message",
+        "prompt_tokens", "completion_tokens", "cost",
     },
     "notifications_endpoint": {"failing_since", "last_success_at", "refused_at"},
     # What was seen on Ray Serve. Running, failed and the revision that answers are events all the same.

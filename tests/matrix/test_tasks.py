@@ -30,6 +30,8 @@ from notifications.tasks import deliver, follow, forget_erased, send_mail, sweep
 from playground.models import PlaygroundRun
 from playground.tasks import resume as resume_playground
 from playground.tasks import run as run_playground
+from prompt_tests.tasks import resume as resume_tests
+from prompt_tests.tasks import run as run_tests
 from registry import actions as registry
 from registry.models import Asset, Version
 from registry.tasks import (
@@ -54,7 +56,7 @@ from tests.matrix.world import World
 from tracking.models import Run
 from tracking.tasks import close_lost, purge
 
-OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "playground", "home", "notifications", "config")  # fmt: skip
+OURS = ("governance", "registry", "prompts", "accounts", "serving", "gateway", "evaluation", "tracking", "prompt_tests", "playground", "home", "notifications", "config")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ def play(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
     with written.aside():
         PlaygroundRun.objects.filter(pk=world.own.values["play"]).update(lease_until=timezone.now())
     run_playground(world.own.values["play"])
+
+
+def fail_a_test_run(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
+    """The first turn takes it up and waits for the deployment, the second finds that it failed."""
+    run_tests(world.own.test_run.pk)
+    with written.aside():
+        Deployment.objects.filter(name="dep").update(state="failed", message="No memory.")
+    run_tests(world.own.test_run.pk)
 
 
 def see_a_failed_start(world: World, patch: pytest.MonkeyPatch, written: Journal) -> None:
@@ -195,6 +205,8 @@ TASKS: dict[str, Work] = {
         lambda *_: forget_erased(), quiet="notices that quote what was erased; the erasure is the event"
     ),
     "notifications.tasks.sweep": Work(lambda *_: sweep(), quiet="messages that are older than they are kept"),
+    "prompt_tests.tasks.run": Work(fail_a_test_run, tells=("test_run.taken_up", "test_run.finished")),
+    "prompt_tests.tasks.resume": Work(lambda *_: resume_tests(), quiet="it queues the task above"),
     "registry.tasks.purge_deleted": Work(purge_a_version, tells=("version.purged",)),
     "registry.tasks.refresh_search": Work(
         lambda *_: refresh_search(), quiet="what search knows follows from what it tells of"

@@ -35,8 +35,12 @@ from notifications.actions import create_webhook
 from notifications.models import Delivery, Endpoint, Notice
 from playground import actions as playground
 from playground.models import PlaygroundRun
+from prompt_tests.actions import create_run as create_test_run
+from prompt_tests.actions import save_suite
+from prompt_tests.models import SuiteRun
 from prompts.actions import create_prompt, move_label
 from prompts.actions import create_version as create_prompt_version
+from prompts.models import Prompt, PromptVersion
 from registry import actions as registry
 from registry import internal
 from registry.actions import uploads
@@ -146,6 +150,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
     stop_deployment(deployment=deployments["halted"], by=deployer)
     evaluation = create_evaluation(version=versions[0], dataset_version=datasets[0], by=maker)
     played = _played(team, word, maker)
+    test_run = _tests(prompt, prompt_version, word, maker)
     upload = uploads.begin(team=team, size=3, by=maker)
     uploads.put_part(upload=upload, number=1, stream=io.BytesIO(b"abc"))
     done = uploads.begin(team=team, size=0, by=maker)
@@ -166,6 +171,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         "robot": robot,
         "run": run,
         "deployment": deployments["dep"],
+        "test_run": test_run,
         "halted": halted,
         "evaluation": evaluation,
         "token": internal.sign(versions[0]),
@@ -177,7 +183,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             **_told(team, people, word, event.pk),
             **_gated(team, people, word),
             "team": team.name, "name": "m", "number": 1, "alias": "candidate", "label": "candidate", "path": "README.md",
-            "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk,
+            "request_id": request.pk, "policy_id": policy.pk, "run_id": run.pk, "evaluation_id": evaluation.pk, "test_run_id": test_run.pk,
             "event_id": event.pk, "person_id": people[Role.VIEWER].pk, "email": people[Role.VIEWER].email,
             "slug": "guild", "grouped": grouped.email, "session_id": 2**40,
             "grant_id": Grant.objects.get(team=team, user=people[Role.VIEWER]).pk, "pk": 2**40,
@@ -186,6 +192,13 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip
+
+
+def _tests(prompt: Prompt, version: PromptVersion, word: str, by: Actor) -> SuiteRun:
+    """A prompt's tests, and a run of them that waits for its deployment."""
+    case = {"variables": {"x": word}, "expected": word, "assertions": [{"type": "contains"}]}
+    save_suite(prompt=prompt, content={"cases": [case], "models": [f"{prompt.team.name}/dep"]}, by=by)
+    return create_test_run(prompt=prompt, version=version, by=by)
 
 
 def _foreign(team: Team, word: str, by: Actor, admin: Actor) -> dict[str, int]:

@@ -1,0 +1,58 @@
+"""What a run tests: a version of a prompt, or a text that is none yet. Renders it for each case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.access import Actor
+from accounts.errors import Invalid, Problem
+from prompt_tests.asking import Question
+from prompt_tests.models import SuiteRun
+from prompt_tests.units import Unit
+from prompts import rendering
+from prompts.checks import Content, check_content
+from prompts.models import PromptVersion
+
+
+class Subject:
+    """One thing to test, for one actor."""
+
+    def __init__(self, source: PromptVersion | Content, by: Actor) -> None:
+        self._source, self._by = source, by
+        self._last: tuple[Any, rendering.Template] | None = None
+
+    @classmethod
+    def of(cls, run: SuiteRun, by: Actor) -> Subject:
+        if run.version is not None:
+            run.version.prompt = run.prompt
+            return cls(run.version, by)
+        fields: dict[str, Any] = run.content or {}
+        return cls(check_content(**fields), by)
+
+    @property
+    def variables(self) -> list[str]:
+        """Every name that it takes a value for."""
+        return list(self._source.variables)
+
+    def question(self, unit: Unit) -> Question:
+        """The test, rendered; with the reason where it can't be."""
+        fields = self._source.fields if isinstance(self._source, Content) else vars(self._source)
+        try:
+            found = self._rendered(fields["template"], unit)
+        except Problem as problem:
+            return Question(unit, error=_in_words(problem))
+        messages: list[dict[str, Any]] = [{"role": "user", "content": found}] if isinstance(found, str) else [*found]
+        return Question(unit, messages, fields["tools"], fields["response_format"], fields["parameters"])
+
+    def _rendered(self, template: Any, unit: Unit) -> rendering.Template:
+        """Models and repeats of one case are rendered once."""
+        given = (unit.variables, unit.placeholders)
+        if self._last is None or self._last[0] != given:
+            self._last = (given, rendering.render(template, {**unit.variables, **unit.placeholders}))
+        return self._last[1]
+
+
+def _in_words(problem: Problem) -> str:
+    if not isinstance(problem, Invalid) or len(problem.errors) < 2:
+        return problem.detail
+    return " ".join(text for texts in problem.errors.values() for text in texts)
