@@ -1,99 +1,42 @@
 """What a version's template, parameters and labels must be; Invalid names the field and the remedy."""
 
+import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import rfc8785
-
-from accounts.errors import Invalid, TooLarge
-from accounts.models import NAME_HELP, NAME_PATTERN
+from accounts.access import Actor
+from accounts.errors import Invalid
+from accounts.models import NAME_HELP, NAME_PATTERN, Team
 from governance.digests import digest_of
-from prompts import syntax
-from prompts.models import PromptVersion
+from prompts import composition, inputs, parts, schemas, syntax
+from prompts.composition import CompositionProblem, Edge, Tree
+from prompts.composition.edges import find
+from prompts.composition.rules import check_tree, own_text_problem
+from prompts.findings import MAX_BYTES, Findings, text_problem
+from prompts.inputs import MAX_NAME
+from prompts.models import Prompt, PromptVersion
+from prompts.parts import MAX_MESSAGES, ROLES
+from prompts.references import LATEST
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
-MAX_BYTES = 1024 * 1024
-MAX_MESSAGES = 200
-MAX_NAME = 200
-LATEST = "latest"
-
-
-def check_template(kind: str, template: Any) -> list[str]:
-    """Raise unless this is a template of this type; returns its variables, sorted."""
-    if kind not in set(PromptVersion.Type):
-        raise Invalid("type", f"Use {' or '.join(PromptVersion.Type)}.")
-    if kind == PromptVersion.Type.TEXT:
-        if not isinstance(template, str):
-            raise Invalid("template", "A text prompt's template is a string; for messages use the type 'chat'.")
-        parts = [("template", template)]
-    else:
-        parts = [(f"template[{index}].content", text) for index, text in enumerate(_contents(template))]
-    if not any(text.strip() for _, text in parts):
-        raise Invalid(parts[0][0], "Write the prompt.")
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for _, text in parts)
-    if size > MAX_BYTES:
-        raise TooLarge(
-            f"A prompt is at most {MAX_BYTES:,} bytes; this one has {size:,}.",
-            errors={"template": [f"At most {MAX_BYTES:,} bytes, here {size:,}. Pass long texts as variables."]},
-        )
-    variables: set[str] = set()
-    for field, text in parts:
-        _check_text(field, text)
-        try:
-            variables |= syntax.read(text).variables
-        except syntax.SyntaxProblem as problem:
-            raise Invalid(field, str(problem), code="template_error") from None
-        if long := next((name for name in variables if len(name) > MAX_NAME), None):
-            raise Invalid(
-                field, f"A variable's name has at most {MAX_NAME} characters: '{long[:40]}…' has {len(long)}."
-            )
-    return sorted(variables)
+__all__ = [
+    "LATEST",
+    "MAX_BYTES",
+    "MAX_MESSAGES",
+    "ROLES",
+    "Content",
+    "check_content",
+    "check_label",
+    "check_note",
+    "check_template",
+    "examine",
+]
 
 
-def _contents(template: Any) -> Sequence[str]:
-    if not isinstance(template, list) or not template:
-        raise Invalid(
-            "template", 'A chat prompt\'s template is a list of messages: [{"role": "user", "content": "…"}].'
-        )
-    if len(template) > MAX_MESSAGES:
-        raise Invalid("template", f"At most {MAX_MESSAGES} messages, here {len(template)}.")
-    for index, message in enumerate(template):
-        if not isinstance(message, dict) or set(message) != {"role", "content"}:
-            raise Invalid(f"template[{index}]", 'A message has exactly "role" and "content".')
-        if message["role"] not in ROLES:
-            raise Invalid(f"template[{index}].role", f"Use one of {', '.join(ROLES)}.")
-        if not isinstance(message["content"], str):
-            raise Invalid(f"template[{index}].content", "Content is a string.")
-    return [message["content"] for message in template]
-
-
-def _check_text(field: str, text: str) -> None:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair."""
-    if "\x00" in text:
-        raise Invalid(field, "Take out the NUL character.")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Invalid(field, "This holds half of a character (a lone surrogate): write the whole one.") from None
-
-
-def check_parameters(parameters: Any) -> dict[str, Any]:
-    """Raise unless these are model parameters: a JSON object that survives storing."""
-    if parameters is None:
-        return {}
-    if not isinstance(parameters, dict):
-        raise Invalid("parameters", 'Parameters are a JSON object, such as {"temperature": 0}.')
-    try:
-        canonical = rfc8785.dumps(parameters)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
-        raise Invalid("parameters", f"This can't be kept exactly: {error}") from None
-    if len(canonical) > MAX_BYTES:
-        raise Invalid("parameters", f"At most {MAX_BYTES:,} bytes, here {len(canonical):,}.")
-    if b"\\u0000" in canonical:
-        raise Invalid("parameters", "Take out the NUL character.")
-    return parameters
+def check_template(kind: str, template: Any, format: str = PromptVersion.Format.JINJA) -> list[str]:
+    """Raise unless this is a template of this type that stands alone; returns its variables, sorted."""
+    return check_content(type=kind, template=template, format=format).variables
 
 
 def check_label(label: str) -> None:
@@ -111,7 +54,8 @@ def check_note(field: str, text: str, limit: int = 2_000) -> str:
     text = text.strip()
     if len(text) > limit:
         raise Invalid(field, f"At most {limit:,} characters, here {len(text):,}.")
-    _check_text(field, text)
+    if wrong := text_problem(text):
+        raise Invalid(field, wrong)
     return text
 
 
@@ -121,11 +65,15 @@ class Content:
 
     fields: dict[str, Any]
     variables: list[str]
+    includes: list[Edge] = field(default_factory=list)
+    # Digests of the versions that it includes by number: they are part of what is approved.
+    pins: Mapping[str, str] = field(default_factory=dict)
+    team: Team | None = None
 
     @property
     def digest(self) -> str:
         """What an approval of a version binds to."""
-        return digest_of(self.fields)
+        return digest_of({**self.fields, "includes": dict(self.pins)} if self.pins else self.fields)
 
 
 def check_content(
@@ -136,19 +84,150 @@ def check_content(
     inputs: Any = None,
     tools: Any = None,
     response_format: Any = None,
-    model: str = "",
+    model: Any = "",
     parameters: Any = None,
+    team: Team | None = None,
+    prompt: Prompt | None = None,
+    by: Actor | None = None,
 ) -> Content:
-    """Raise Invalid, naming the field, unless this is what a version may say."""
-    variables = check_template(type, template)
+    """Raise Invalid, naming each field that is wrong, unless this is what a version may say. `team`: the one that it belongs to,
+    in which names of included prompts are looked up, as far as `by` sees them."""
     fields = {
-        "type": str(type),
-        "format": str(format),
-        "template": template,
-        "inputs": inputs or [],
-        "tools": tools or [],
-        "response_format": response_format,
-        "model": model,
-        "parameters": check_parameters(parameters),
+        "type": type, "format": format, "template": template, "inputs": inputs, "tools": tools,
+        "response_format": response_format, "model": model, "parameters": parameters,
+    }  # fmt: skip
+    content, findings = examine(fields, team=team, prompt=prompt, by=by)
+    findings.refuse()
+    return content
+
+
+def examine(
+    given: Mapping[str, Any], *, team: Team | None = None, prompt: Prompt | None = None, by: Actor | None = None
+) -> tuple[Content, Findings]:
+    """The content as far as it makes sense, and all that is wrong with it or looks so."""
+    findings = Findings()
+    kind, form = given.get("type") or "text", given.get("format") or PromptVersion.Format.JINJA.value
+    if kind not in set(PromptVersion.Type):
+        findings.add("type", f"Use {' or '.join(PromptVersion.Type)}.")
+    if form not in set(PromptVersion.Format):
+        findings.add("format", f"Use {' or '.join(PromptVersion.Format)}.")
+    known = not findings.errors
+    fields = {
+        "type": str(kind),
+        "format": str(form),
+        "template": given.get("template"),
+        "inputs": inputs.check(given.get("inputs"), findings),
+        "tools": schemas.check_tools(given.get("tools"), findings),
+        "response_format": schemas.check_response_format(given.get("response_format"), findings),
+        "model": schemas.check_model(given.get("model"), findings),
+        "parameters": schemas.check_parameters(given.get("parameters"), findings),
     }
-    return Content(fields, variables)
+    if fields["inputs"]:
+        schemas.check_kept("inputs", fields["inputs"], findings)
+    if not known or not parts.check(str(kind), fields["template"], findings):
+        return Content(fields, [], team=team), findings
+    if isinstance(fields["template"], list):
+        schemas.check_kept("template", fields["template"], findings)
+    own, found = _read(fields, findings)
+    edges, tree = _included(found, team or (prompt.team if prompt else None), prompt, by, findings)
+    variables = own.union(*(version.variables for version in tree.versions.values()))
+    _compare(fields, own, variables, findings)
+    pins = {e.written: v.digest for e in edges if e.number is not None and (v := tree.follow(e))}
+    return Content(fields, sorted(variables), edges, pins, team), findings
+
+
+_Places = list[tuple[str, syntax.Included]]
+
+
+def _read(fields: Mapping[str, Any], findings: Findings) -> tuple[set[str], _Places]:
+    """The names in the texts themselves, and what they include."""
+    declared = [row.name for row in inputs.declared_in(fields["inputs"])]
+    nested = inputs.nested_in(fields["inputs"])
+    names = set(parts.placeholders_of(fields["template"]))
+    found: _Places = []
+    for part in parts.parts_of(fields["template"]):
+        try:
+            read = syntax.read(part.text, fields["format"], declared=declared, nested=nested)
+        except syntax.SyntaxProblem as problem:
+            findings.add(part.field, problem.message, problem.line, problem.column)
+            continue
+        names |= read.variables
+        found += [(part.field, included) for included in read.includes]
+        if long := next((name for name in read.variables if len(name) > MAX_NAME), None):
+            findings.add(
+                part.field, f"A variable's name has at most {MAX_NAME} characters: '{long[:40]}…' has {len(long)}."
+            )
+    return names, found
+
+
+def _included(
+    found: _Places, team: Team | None, prompt: Prompt | None, by: Actor | None, findings: Findings
+) -> tuple[list[Edge], Tree]:
+    """The prompts that are included, each checked where it is named."""
+    if not found:
+        return [], Tree([])
+    if team is None or by is None:
+        where, place = found[0]
+        findings.add(where, "Includes need a team: save this as a prompt of one.", place.line, place.column)
+        return [], Tree([])
+    seen = find([place.reference for _, place in found], team, by)
+    edges = list(seen.values())
+    try:
+        tree = composition.descend(edges)
+    except CompositionProblem as problem:
+        findings.add(found[0][0], problem.message, found[0][1].line, found[0][1].column)
+        return edges, Tree(edges)
+    for where, place in found:
+        edge = seen.get(place.reference.written)
+        if edge is None:
+            wrong = f"There is no prompt '{place.reference.path}' that you can see, in {team} or named by its team."
+        else:
+            wrong = own_text_problem(edge, tree.follow(edge)) or _cycle(prompt, edge, tree)
+        if wrong:
+            findings.add(where, wrong, place.line, place.column)
+    return edges, tree
+
+
+def _cycle(prompt: Prompt | None, edge: Edge, tree: Tree) -> str:
+    try:
+        check_tree(prompt, Tree([edge], tree.versions, tree.below))
+    except CompositionProblem as problem:
+        return problem.message
+    return ""
+
+
+def _compare(fields: Mapping[str, Any], own: set[str], variables: set[str], findings: Findings) -> None:
+    """Declared inputs beside the names that the texts use: warnings only."""
+    rows = inputs.declared_in(fields["inputs"])
+    declared = {row.name for row in rows}
+    unused = declared - variables
+    for index, row in enumerate(rows):
+        if row.name in unused:
+            findings.warn(f"inputs[{index}]", f"The template does not use '{row.name}'.")
+    placed = {part.field: part.text for part in parts.parts_of(fields["template"])}
+    for name in sorted(own - declared):
+        near = difflib.get_close_matches(name, sorted(declared), 1, 0.7)
+        others = difflib.get_close_matches(name, sorted(variables - {name}), 1, 0.85) if not near else []
+        if not near and not (declared and not others):
+            continue
+        hint = f": did you mean '{near[0]}'?" if near else "; without that it takes any value."
+        where, line, column = _first_use(placed, name)
+        findings.warn(where, f"'{name}' is not among the inputs{hint}", line, column)
+    placeholders = set(parts.placeholders_of(fields["template"]))
+    for index, row in enumerate(rows):
+        if row.name in placeholders and row.type not in ("messages", "array"):
+            findings.add(
+                f"inputs[{index}].type", f"'{row.name}' is a placeholder for messages: its type is 'messages'."
+            )
+
+
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+def _first_use(placed: Mapping[str, str], name: str) -> tuple[str, int | None, int | None]:
+    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+    for where, text in placed.items():
+        for tag in _TAG.finditer(text):
+            if found := word.search(text, tag.start(), tag.end()):
+                return where, *syntax.place_of(text, found.start())
+    return next(iter(placed), "template"), None, None

@@ -1,6 +1,5 @@
 """What people type: prompts, versions, labels and variables."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,9 @@ from accounts.errors import Problem
 from accounts.models import NAME_HELP
 from accounts.numbers import whole
 from prompts.checks import MAX_MESSAGES, ROLES
+from prompts.inputs import Input, from_text
 from prompts.models import Prompt, PromptVersion
+from prompts.rendering import inputs_of
 
 
 class PromptForm(forms.Form):
@@ -128,25 +129,33 @@ class Draft:
 
 @dataclass
 class Value:
-    """A variable's field in the box that renders."""
+    """A variable's field in the box that renders. Left empty it is not given where it has a default or may be left out."""
 
-    name: str
+    input: Input
     text: str = ""
     errors: list[str] = field(default_factory=list)
 
     @property
+    def name(self) -> str:
+        return self.input.name
+
+    @property
     def value(self) -> Any:
-        """Text, but a JSON list or object where one is written."""
-        if self.text.lstrip()[:1] in ("[", "{"):
-            try:
-                return json.loads(self.text)
-            except (ValueError, RecursionError):
-                pass
-        return self.text
+        """What was typed, as the input's type; for one that nobody declared text, or a JSON list or object where one is written."""
+        return from_text(self.input, self.text)
+
+    @property
+    def given(self) -> bool:
+        return bool(self.text) or (self.input.implicit or self.input.required)
+
+
+def values_of(version: PromptVersion) -> list[Value]:
+    """Empty fields for all that a version takes."""
+    return [Value(row) for row in inputs_of(version)]
 
 
 def values_posted(version: PromptVersion, data: QueryDict) -> list[Value]:
-    return [Value(name, data.get(f"v.{name}", "").replace("\r\n", "\n")) for name in version.variables]
+    return [Value(row, data.get(f"v.{row.name}", "").replace("\r\n", "\n")) for row in inputs_of(version)]
 
 
 def describe(prompt: Prompt) -> DescriptionForm:

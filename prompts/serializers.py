@@ -92,17 +92,6 @@ class MoveOut(serializers.Serializer[Any]):
     moved_by = serializers.CharField()
 
 
-class RenderIn(serializers.Serializer[Any]):
-    variables = serializers.DictField(required=False, default=dict, help_text="A value for each variable.")
-
-
-class RenderOut(serializers.Serializer[Any]):
-    type = serializers.CharField()
-    rendered = serializers.JSONField(help_text="text: a string; chat: a list of messages.")
-    parameters = serializers.JSONField()
-    digest = serializers.CharField()
-
-
 class PieceOut(serializers.Serializer[Any]):
     op = serializers.CharField(help_text="equal, insert or delete.")
     text = serializers.CharField()

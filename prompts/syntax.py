@@ -1,14 +1,15 @@
 """Reading templates: their variables, whether they are cheap to render, and errors with line and column."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.lexer import Token, TokenStream
 from jinja2.parser import Parser
 
-from prompts.sandbox import ENVIRONMENT
+from prompts import mustache, references
+from prompts.sandbox import ENVIRONMENT, MUSTACHE
 
 # What takes a template's time from its length and its variables alone: no loop, no call, no arithmetic.
 _CHEAP = (
@@ -28,12 +29,15 @@ _CHEAP = (
     nodes.Not,
     nodes.Test,
     nodes.Filter,
+    nodes.Include,
 )
 _CHEAP_FILTERS = {"upper", "lower", "trim", "capitalize", "default", "d", "length", "count"}
 # Reading is work too: a megabyte of tags would keep a process busy for a quarter of a minute.
 MAX_TAGS = 5_000
 MAX_TOKENS = 40_000
-_ELSEWHERE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
+_ELSEWHERE = (nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
+# How much text times values is filled in without a process of its own: no loop at all, or a loop over a list.
+_FLAT_WORK, _LOOP_WORK = 10**8, 10**6
 
 
 class SyntaxProblem(Exception):
@@ -45,13 +49,24 @@ class SyntaxProblem(Exception):
 
 
 @dataclass(frozen=True)
+class Included:
+    """Another prompt that the text includes, and where it says so."""
+
+    reference: references.Reference
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
 class Syntax:
     """What a template's text says of itself."""
 
     variables: frozenset[str]
-    # Those used somewhere without `default(…)` or `is defined`.
+    # Those used somewhere without `default(…)`, `is defined` or a section around.
     needed: frozenset[str]
-    cheap: bool
+    # It may be rendered in the web process while its length times that of the values is below this.
+    cheap_work: int
+    includes: tuple[Included, ...] = ()
 
 
 class _LocatingParser(Parser):
@@ -94,15 +109,70 @@ class _LocatingParser(Parser):
         return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
 
-def read(source: str) -> Syntax:
-    """Variables and cost of one template; SyntaxProblem says where it is wrong."""
+def read(
+    source: str, format: str = "jinja2", *, declared: Collection[str] = (), nested: Collection[str] = ()
+) -> Syntax:
+    """Variables, includes and cost of one template; SyntaxProblem says where it is wrong. `declared`: the inputs' names;
+    `nested`: those that are lists or objects, so that names in a mustache section over one are its items' own."""
     if (tags := source.count("{{") + source.count("{%")) > MAX_TAGS:
         raise SyntaxProblem(f"at most {MAX_TAGS:,} tags, here {tags:,}: loop over a list instead", 1, 1)
+    if format == MUSTACHE:
+        return _read_mustache(source, declared, nested)
     _check_length(source)
     try:
         return _read(source)
     except RecursionError as error:
         raise SyntaxProblem("it is nested too deeply", 1, 1) from error
+
+
+def place_of(source: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    begin = source.rfind("\n", 0, offset) + 1
+    return source.count("\n", 0, offset) + 1, offset - begin + 1
+
+
+def _read_mustache(source: str, declared: Collection[str], nested: Collection[str]) -> Syntax:
+    try:
+        tree = mustache.parse(source)
+    except mustache.MustacheProblem as problem:
+        raise SyntaxProblem(problem.message, *place_of(source, problem.offset)) from problem
+    found = _Names(source, declared, nested)
+    found.walk(tree, 0, False)
+    work = {0: _FLAT_WORK, 1: _LOOP_WORK}.get(found.depth, 0)
+    return Syntax(frozenset(found.names), frozenset(found.needed), work, tuple(found.includes))
+
+
+class _Names:
+    """What a mustache tree names."""
+
+    def __init__(self, source: str, declared: Collection[str], nested: Collection[str]) -> None:
+        self.source, self.declared, self.nested = source, declared, nested
+        self.names: set[str] = set()
+        self.needed: set[str] = set()
+        self.includes: list[Included] = []
+        self.depth = 0
+
+    def walk(self, tree: Sequence[mustache.Node], depth: int, in_items: bool) -> None:
+        self.depth = max(self.depth, depth)
+        for node in tree:
+            name = node.value.partition(".")[0]
+            if node.kind == "include":
+                self.includes.append(_included(node.value, *place_of(self.source, node.offset)))
+            elif node.kind != "text" and name and (not in_items or name in self.declared):
+                self.names.add(name)
+                if node.kind == "value" and not depth:
+                    self.needed.add(name)
+            if node.kind == "section":
+                self.walk(node.children, depth + 1, in_items or name in self.nested or not name)
+            elif node.kind == "inverted":
+                self.walk(node.children, max(depth, 1), in_items)
+
+
+def _included(written: str, line: int, column: int) -> Included:
+    try:
+        return Included(references.parse(written), line, column)
+    except references.ReferenceProblem as problem:
+        raise SyntaxProblem(str(problem), line, column) from problem
 
 
 def _check_length(source: str) -> None:
@@ -126,8 +196,10 @@ def _read(source: str) -> Syntax:
     for part in tree.find_all(_ELSEWHERE):
         word = {"FromImport": "from"}.get(type(part).__name__, type(part).__name__.lower())
         raise SyntaxProblem(
-            f"'{word}' needs other templates, and a prompt is one text: put it here.", *_word(source, part.lineno, word)
+            f"'{word}' has no place in a prompt: take in another one with {{% include \"name@label\" %}}",
+            *_word(source, part.lineno, word),
         )
+    includes = tuple(_jinja_include(source, node) for node in tree.find_all(nodes.Include))
     if (modifier := tree.find(nodes.EvalContextModifier)) is not None:
         place = _word(source, modifier.lineno, "autoescape")
         raise SyntaxProblem("'autoescape' has no place here: prompts are never escaped", *place)
@@ -140,7 +212,20 @@ def _read(source: str) -> Syntax:
     except (RecursionError, SyntaxError) as error:  # Python's own: "too many statically nested blocks"
         raise SyntaxProblem("it is nested too deeply", 1, 1) from error
     variables = _variables(tree).difference(ENVIRONMENT.globals)
-    return Syntax(variables, frozenset(_plainly_used(tree)) & variables, _is_cheap(tree))
+    work = _FLAT_WORK if _is_cheap(tree) else 0
+    return Syntax(variables, frozenset(_plainly_used(tree)) & variables, work, includes)
+
+
+def _jinja_include(source: str, node: nodes.Include) -> Included:
+    name = node.template
+    if not isinstance(name, nodes.Const) or not isinstance(name.value, str):
+        place = _word(source, node.lineno, "include")
+        raise SyntaxProblem('an include names one prompt, in quotes: {% include "name@label" %}', *place)
+    if node.ignore_missing or not node.with_context:
+        word = "ignore" if node.ignore_missing else "without"
+        place = _word(source, node.lineno, word)
+        raise SyntaxProblem("an include has nothing behind the prompt's name", *place)
+    return _included(name.value, *_word(source, node.lineno, name.value))
 
 
 def _variables(tree: nodes.Template) -> frozenset[str]:

@@ -19,7 +19,7 @@ class Subject:
 
     def __init__(self, source: PromptVersion | Content, by: Actor) -> None:
         self._source, self._by = source, by
-        self._last: tuple[Any, rendering.Template] | None = None
+        self._last: tuple[Any, rendering.Rendering] | None = None
 
     @classmethod
     def of(cls, run: SuiteRun, by: Actor) -> Subject:
@@ -27,28 +27,31 @@ class Subject:
             run.version.prompt = run.prompt
             return cls(run.version, by)
         fields: dict[str, Any] = run.content or {}
-        return cls(check_content(**fields), by)
+        return cls(check_content(**fields, team=run.team, prompt=run.prompt, by=by), by)
 
     @property
     def variables(self) -> list[str]:
-        """Every name that it takes a value for."""
-        return list(self._source.variables)
+        """Every name that it takes a value for, but placeholders of messages."""
+        return [one.name for one in rendering.inputs_of(self._source) if one.type != "messages"]
 
     def question(self, unit: Unit) -> Question:
         """The test, rendered; with the reason where it can't be."""
-        fields = self._source.fields if isinstance(self._source, Content) else vars(self._source)
         try:
-            found = self._rendered(fields["template"], unit)
+            found = self._rendered(unit)
         except Problem as problem:
             return Question(unit, error=_in_words(problem))
-        messages: list[dict[str, Any]] = [{"role": "user", "content": found}] if isinstance(found, str) else [*found]
-        return Question(unit, messages, fields["tools"], fields["response_format"], fields["parameters"])
+        messages = found.messages if found.messages is not None else [{"role": "user", "content": found.text or ""}]
+        includes = [f"{prompt} version {version.number} {version.digest}" for prompt, version in found.used]
+        return Question(unit, messages, found.tools, found.response_format, found.parameters, includes)
 
-    def _rendered(self, template: Any, unit: Unit) -> rendering.Template:
+    def _rendered(self, unit: Unit) -> rendering.Rendering:
         """Models and repeats of one case are rendered once."""
         given = (unit.variables, unit.placeholders)
         if self._last is None or self._last[0] != given:
-            self._last = (given, rendering.render(template, {**unit.variables, **unit.placeholders}))
+            found = rendering.render_version(
+                self._source, unit.variables, by=self._by, placeholders=unit.placeholders or None
+            )
+            self._last = (given, found)
         return self._last[1]
 
 

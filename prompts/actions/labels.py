@@ -15,6 +15,7 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.stages import stage_of
+from prompts import composition
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
 from prompts.ancestry import authors_of
 from prompts.checks import check_label, check_note
@@ -157,6 +158,7 @@ def _move(
     label = Label.objects.select_related("version").filter(prompt=prompt, name=name).first()
     if label and label.version_id == version.pk and request is None:
         return label
+    composition.check_move(prompt, name, version)
     gate.require_move(describe_move(prompt, name, version, label), request=request)
     return _point(prompt, label, name, version, reason, request, by)
 
@@ -246,6 +248,7 @@ def _asked(version: PromptVersion, slot: str, permission: Permission, by: Actor)
     prompt = lock_prompt(version.prompt)
     refuse_archived(prompt)
     _check_belongs(prompt, version)
+    composition.check_move(prompt, slot, version)
     label = Label.objects.select_related("version").filter(prompt=prompt, name=slot).first()
     return describe_move(prompt, slot, version, label)
 

@@ -9,7 +9,7 @@ from accounts.errors import Conflict, Invalid
 from accounts.models import Team
 from accounts.roles import Permission
 from governance.ledger.actions import Action, record
-from prompts import search
+from prompts import composition, search
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
 from prompts.actions.lines import advance, open_branch
 from prompts.checks import check_content, check_note
@@ -92,7 +92,7 @@ def create_version(
     require(by, Permission.ASSET_EDIT, prompt)
     content = check_content(
         type=type, format=format, template=template, inputs=inputs, tools=tools, response_format=response_format,
-        model=model, parameters=parameters,
+        model=model, parameters=parameters, team=prompt.team, prompt=prompt, by=by,
     )  # fmt: skip
     message = check_note("message", message)
     prompt = lock_prompt(prompt)
@@ -106,6 +106,7 @@ def create_version(
             f"The versions of {prompt} are of the type '{latest.type}', and callers count on it. "
             f"Make a new prompt for '{type}'.",
         )
+    composition.check_new(prompt, content.includes)
     prompt.last_number += 1
     version = PromptVersion.objects.create(
         prompt=prompt,
@@ -121,6 +122,7 @@ def create_version(
     )
     if line is not None:
         advance(line, version)
+    composition.write_includes(version, content.includes)
     touch(prompt, by)
     search.refresh(prompt)
     record(

@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.rest import ApiView, page_response
-from prompts import actions, answers, differences, rendering, uses
+from prompts import actions, answers, differences, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, number_of, page_of, raw_field
+from prompts.api.rendering import RenderIn, RenderOut, render_answer
 from prompts.reads import get_prompt, get_version, labels_of
 
 
@@ -44,13 +45,11 @@ class VersionView(ApiView):
 
 
 class Render(ApiView):
-    @extend_schema(operation_id="prompt_versions_render", request=shapes.RenderIn, responses=shapes.RenderOut)
+    @extend_schema(operation_id="prompt_versions_render", request=RenderIn, responses=RenderOut)
     def post(self, request: Request, team: str, name: str, number: int) -> Response:
         """Fill in the variables, in a sandbox."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
-        text = rendering.render(version.template, self.read(shapes.RenderIn)["variables"])
-        shown = {"type": version.type, "rendered": text, "parameters": version.parameters, "digest": version.digest}
-        return Response(shown)
+        return render_answer(version, self.read(RenderIn), self.by)
 
 
 class DifferenceView(ApiView):

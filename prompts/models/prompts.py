@@ -146,18 +146,22 @@ class PromptVersion(models.Model):
 
 
 class Include(models.Model):
-    """A version's template includes another prompt: at a label, at a number, or (neither) at what is newest when it is rendered."""
+    """A version's template includes another prompt: at a label ('latest': what is newest when it is rendered) or at a number."""
 
     version = models.ForeignKey(PromptVersion, on_delete=models.PROTECT, related_name="includes")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="included_by")
+    # As the template names it. The row says which prompt was meant, whatever is called so later.
+    written = models.CharField(max_length=400)
     label = models.CharField(max_length=96, blank=True)
     number = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["version", "prompt", "label", "number"], nulls_distinct=False, name="include_is_listed_once"
-            )
+            models.UniqueConstraint(fields=["version", "written"], name="include_is_listed_once"),
+            models.CheckConstraint(
+                condition=models.Q(label="", number__isnull=False) | (~models.Q(label="") & models.Q(number=None)),
+                name="include_has_a_label_or_a_number",
+            ),
         ]
         indexes = [models.Index(fields=["prompt", "label"], name="include_by_prompt")]
 

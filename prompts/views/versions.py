@@ -8,11 +8,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.authentication import actor_of
-from accounts.errors import Invalid
+from accounts.errors import Conflict, Forbidden, Invalid
 from governance.approved import approvals_of
 from prompts import rendering
 from prompts.extras import chips_of
-from prompts.forms import LabelForm, Value, values_posted
+from prompts.forms import LabelForm, Value, values_of, values_posted
 from prompts.models import PromptVersion
 from prompts.reads import get_prompt, get_version
 from prompts.views.frame import prompt_page
@@ -23,7 +23,7 @@ from prompts.views.frame import prompt_page
 def version_detail(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
     by = actor_of(request)
     version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
-    return _show_version(request, version, [Value(name) for name in version.variables], None)
+    return _show_version(request, version, values_of(version), None)
 
 
 @login_required
@@ -35,9 +35,10 @@ def version_render(request: HttpRequest, team: str, name: str, number: int) -> H
     values = values_posted(version, request.POST)
     result: dict[str, Any] = {}
     try:
-        text = rendering.render(version.template, {value.name: value.value for value in values})
-    except Invalid as problem:
-        result["errors"] = [text for texts in problem.errors.values() for text in texts]
+        given = {value.name: value.value for value in values if value.given}
+        text = rendering.render_version(version, given, by=by).rendered
+    except (Invalid, Conflict, Forbidden) as problem:
+        result["errors"] = [text for texts in problem.errors.values() for text in texts] or [problem.detail]
     else:
         result["messages"] = [{"role": "", "content": text}] if isinstance(text, str) else text
     if request.htmx:  # type: ignore[attr-defined]

@@ -1,0 +1,109 @@
+"""What composition must keep to: no cycles, and behind a protected label nothing that changes without an approval."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from accounts.errors import Conflict, Invalid
+from governance import gate
+from governance.stages import ALWAYS_PROTECTED, stage_of
+from prompts.composition.edges import CompositionProblem, Edge, Tree, descend, edges_of
+from prompts.models import Include, Prompt, PromptVersion
+
+KIND = "prompt"
+_LOCK = 0x70726F6D  # 'prom': whoever adds or moves an edge of the graph waits for the others who do
+
+
+def lock_graph() -> None:
+    """One at a time until the transaction ends: two moves, each harmless, could close a cycle together. Taken after the
+    prompt's own row, and no other prompt's row is locked after it, so that nobody waits in a circle."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def own_text_problem(edge: Edge, version: PromptVersion | None) -> str:
+    """Why this can't be included at all; empty when it can."""
+    if version is None:
+        if edge.number:
+            return f"{edge.prompt} has no version {edge.number}."
+        return (
+            f"{edge.prompt} has no version yet."
+            if edge.label == "latest"
+            else f"{edge.prompt} has no label '{edge.label}'."
+        )
+    if version.type != PromptVersion.Type.TEXT:
+        return f"{edge.name} is a chat prompt: only a text can stand inside of another prompt."
+    return ""
+
+
+def check_tree(prompt: Prompt | None, tree: Tree) -> None:
+    """Raise CompositionProblem where a new version of this prompt with these includes would close a cycle; also one that only a
+    label of the prompt itself would close: the version could never be released."""
+    pk = prompt.pk if prompt else 0
+    tree.check(str(prompt) if prompt else "this prompt", lambda edge: edge.prompt.pk == pk and edge.number is None)
+
+
+def check_new(prompt: Prompt, edges: Sequence[Edge]) -> None:
+    """Within the transaction that writes a version: once more, while nobody else moves anything."""
+    if not edges:
+        return
+    lock_graph()
+    try:
+        check_tree(prompt, descend(edges))
+    except CompositionProblem as problem:
+        raise Invalid("template", problem.message, code="include_cycle") from None
+
+
+def write_includes(version: PromptVersion, edges: Sequence[Edge]) -> None:
+    Include.objects.bulk_create(
+        Include(version=version, prompt=edge.prompt, written=edge.written, label=edge.label, number=edge.number)
+        for edge in edges
+    )
+
+
+def check_move(prompt: Prompt, label: str, version: PromptVersion) -> None:
+    """Within the transaction that moves a label (or asks for it), the prompt locked: may it point at this version?"""
+    edges = edges_of([version]).get(version.pk, [])
+    if not edges:
+        return
+    lock_graph()
+    try:
+        tree = descend(edges, instead={(prompt.pk, label, None): version})
+        tree.check(f"{prompt}@{label}", lambda edge: edge.key == (prompt.pk, label, None))
+    except CompositionProblem as problem:
+        raise Conflict(
+            f"'{label}' can't point at version {version.number}. {problem.message}", code="include_cycle"
+        ) from None
+    if gate.is_protected(prompt.team, KIND, str(prompt), label):
+        _check_protected(prompt, label, version, tree)
+
+
+def _check_protected(prompt: Prompt, label: str, version: PromptVersion, tree: Tree) -> None:
+    edges = [(str(prompt), edge) for edge in tree.edges]
+    edges += [(str(held), edge) for held in tree.versions.values() for edge in tree.below.get(held.pk, [])]
+    for holder, edge in edges:
+        if missing := own_text_problem(edge, tree.follow(edge)):
+            raise Conflict(
+                f"{holder} includes {edge.name}, which is not there (any more): {missing}", code="include_missing"
+            )
+        if edge.number is None and not _protected_as(edge, label):
+            raise Conflict(
+                f"{holder} includes {edge.name}, and '{edge.label}' moves without an approval that is worth '{label}': what "
+                f"is approved here could change unapproved. Pin a number (as in {edge.prompt}:{_number(tree, edge)}) or include "
+                f"it at '{label}'.",
+                code="include_unprotected",
+                link=version.get_absolute_url(),
+            )
+
+
+def _protected_as(edge: Edge, label: str) -> bool:
+    """Is the included label held at least as firmly as this one? Production always is; another stage by its own name."""
+    if edge.label in ALWAYS_PROTECTED:
+        return True
+    same = stage_of(edge.label) == stage_of(label)
+    return same and gate.is_protected(edge.prompt.team, KIND, str(edge.prompt), edge.label)
+
+
+def _number(tree: Tree, edge: Edge) -> int:
+    version = tree.follow(edge)
+    return version.number if version else 1
