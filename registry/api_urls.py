@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from registry.api.aliases import AliasDetail, Aliases, AliasHistory
 from registry.api.assets import AssetDetail, AssetFacets, Assets
+from registry.api.branches import BranchDetail, Branches
 from registry.api.cards import CardDetail
 from registry.api.contents import MemoryNeeded, Tensors
 from registry.api.files import FileDetail, Files
@@ -52,6 +53,8 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
         path(f"{asset}/access", AssetAccess.as_view(), given, name=f"api-{kind.value}-access"),
         path(f"{asset}/aliases", Aliases.as_view(), given, name=f"api-{kind.value}-aliases"),
         path(f"{asset}/aliases/<str:alias>", AliasDetail.as_view(), given, name=f"api-{kind.value}-alias"),
+        path(f"{asset}/branches", Branches.as_view(), given, name=f"api-{kind.value}-branches"),
+        path(f"{asset}/branches/<str:branch>", BranchDetail.as_view(), given, name=f"api-{kind.value}-branch"),
         path(
             f"{asset}/aliases/<str:alias>/history",
             AliasHistory.as_view(),

@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts.access import Actor, visible
 from accounts.errors import NotFound
 from accounts.roles import Permission
+from registry import revisions
 from registry.actions.lifecycle import grace
-from registry.models import Alias, AliasMove, Asset, AssetTag, File, Version, VersionTag
+from registry.models import Alias, AliasMove, Asset, AssetTag, Branch, File, Version, VersionTag
 from registry.models.assets import AssetQuerySet
 from registry.models.tags import INDEXED
 
@@ -154,3 +155,28 @@ def get_deleted_version(by: Actor, pk: int) -> Version:
     if found is None:
         raise NotFound("There is nothing like this in the bin.")
     return found
+
+
+def branches_of(asset: Asset) -> QuerySet[Branch]:
+    return Branch.objects.filter(asset=asset).select_related("start", "created_by")
+
+
+def branch_names(asset: Asset) -> list[str]:
+    """main and the others, for a page to choose among; empty where main is all there is."""
+    names = list(Branch.objects.filter(asset=asset).order_by("name").values_list("name", flat=True)[:200])
+    return [revisions.MAIN, *names] if names else []
+
+
+def heads_of(asset: Asset, branches: list[Branch]) -> dict[str, Version]:
+    """Where these branches stand, as revisions.head_of says of one: two queries for all of them."""
+    newest = (
+        revisions.commits(asset)
+        .filter(branch=OuterRef("name"), number__gt=OuterRef("above"))
+        .order_by("-number")
+        .values("pk")[:1]
+    )
+    rows = Branch.objects.filter(pk__in=[row.pk for row in branches]).annotate(newest=Subquery(newest))
+    own = dict(rows.exclude(newest=None).values_list("name", "newest"))
+    versions = Version.objects.in_bulk(own.values())
+    began = {row.name: row.start for row in branches if row.start and row.start.deleted_at is None}
+    return began | {name: versions[pk] for name, pk in own.items()}

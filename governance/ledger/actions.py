@@ -265,6 +265,21 @@ SELECT id, at, xid FROM event
 """  # noqa: S608  column names out of this file
 
 
+def inserted_from(source: str, **columns: str) -> str:
+    """The CTEs `event` and `texts` of a larger statement: the one event of the one row of the CTE `source`, for which `columns`
+    gives each fact and text as SQL. Only for what is written too often for a round trip of its own."""
+    if set(columns) != {*FACTS, *TEXTS}:
+        raise TypeError(f"An event has {', '.join((*FACTS, *TEXTS))}.")
+    return f"""event AS (
+    INSERT INTO ledger_auditevent ({", ".join(FACTS)}, at, xid)
+    SELECT {", ".join(columns[name] for name in FACTS)}, statement_timestamp(), pg_current_xact_id()::text::bigint FROM {source}
+    RETURNING id
+), texts AS (
+    INSERT INTO ledger_eventtext (event_id, {", ".join(TEXTS)})
+    SELECT event.id, {", ".join(columns[name] for name in TEXTS)} FROM event, {source}
+)"""  # noqa: S608  SQL of the caller's own, and column names out of this file
+
+
 def _insert(event: AuditEvent, text: EventText) -> AuditEvent:
     values = [getattr(event, name) for name in FACTS]
     for name in TEXTS:

@@ -16,6 +16,7 @@ from django.urls import resolve
 
 import doors.huggingface.hot
 import doors.mlflow.hot
+import doors.mlflow.hot_writes
 import prompts.hot
 import registry.hot
 from accounts import refusals
@@ -79,7 +80,7 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
-            if (quick := doors.mlflow.hot.answer(request)) is not None:
+            if (quick := doors.mlflow.hot.answer(request) or doors.mlflow.hot_writes.answer(request)) is not None:
                 return quick
             view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
             response: HttpResponseBase = view(request, **parts)

@@ -11,7 +11,7 @@ from registry.actions.aliases import (
     roll_back,
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
-from registry.actions.at_once import create_tagged, register_elsewhere, register_held
+from registry.actions.at_once import create_tagged, register_elsewhere, register_elsewhere_by_key, register_held
 from registry.actions.branches import create_branch, delete_branch
 from registry.actions.cards import begin_from, write_card
 from registry.actions.commits import commit
@@ -65,6 +65,7 @@ __all__ = [
     "record_download",
     "refuse_access",
     "register_elsewhere",
+    "register_elsewhere_by_key",
     "register_held",
     "register_version",
     "remove_alias",

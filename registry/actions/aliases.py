@@ -19,7 +19,7 @@ from governance.moves import Move, Pointer
 from governance.stages import stage_of
 from registry import damage
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
-from registry.models import Alias, AliasMove, Asset, Branch, Link, Version
+from registry.models import Alias, AliasMove, Asset, Branch, File, Link, Version
 
 RESERVED = frozenset({"latest", "main"})
 MAX_REASON = 2_000
@@ -283,25 +283,33 @@ def authors_of(version: Version) -> list[int]:
     """Everybody who had a hand in a version: who made it, who put files in, who registered it. None of them reviews it.
     Versions of the same bytes count as one: whoever made them first has not become somebody else by a second upload, or because
     somebody else copied or converted them."""
-    ids = {version.created_by_id}
-    for twin in _made_of(version):
-        ids |= {*twin.files.order_by().values_list("added_by_id", flat=True).distinct(), twin.created_by_id}
-        if twin.registered_by_id:
-            ids.add(twin.registered_by_id)
+    made = _made_of(version)
+    people = Version.objects.filter(pk__in=made).order_by().values_list("created_by_id", "registered_by_id").distinct()
+    ids = {version.created_by_id, *(one for pair in people for one in pair if one)}
+    ids.update(File.objects.filter(version__in=made).order_by().values_list("added_by_id", flat=True).distinct())
     return sorted(ids)
 
 
-def _made_of(version: Version) -> set[Version]:
-    """The version, those of the same bytes, and those that these are copies or conversions of, however often."""
-    found, new = set[Version](), {version}
+def _made_of(version: Version) -> set[int]:
+    """The version, those of the same bytes, and those that these are copies or conversions of, however often. A few queries for each
+    step from copy to original, however many there are of the same bytes."""
+    found, alike = set[int](), set[tuple[int, str]]()
+    new = {(version.pk, version.asset_id, version.digest)}
     while new:
-        found |= new
-        alike = Q(pk__in=[])
-        for one in new:
-            if one.digest:
-                alike |= Q(asset=one.asset_id, digest=one.digest)
-        again = Q(descendants__version__in=new, descendants__relation__in=_SAME_WORK)
-        new = set(Version.objects.filter(alike | again).distinct()) - found
+        pairs = {(asset, digest) for _, asset, digest in new if digest} - alike
+        alike |= pairs
+        same = Q(pk__in=[])
+        for asset, digest in pairs:
+            same |= Q(asset=asset, digest=digest)
+        twins = set(Version.objects.filter(same).order_by().values_list("pk", flat=True)) if pairs else set()
+        reached = {pk for pk, _, _ in new} | twins
+        links = Link.objects.filter(
+            version__in=reached - found, relation__in=_SAME_WORK, origin__isnull=False
+        ).order_by()
+        found |= reached
+        new = {
+            one for one in links.values_list("origin_id", "origin__asset_id", "origin__digest") if one[0] not in found
+        }
     return found
 
 

@@ -12,6 +12,7 @@ from accounts.models import Team
 from accounts.roles import Permission
 from governance.digests import digest_of
 from governance.ledger.actions import Action, record
+from registry.actions import quickly
 from registry.actions.assets import create_asset
 from registry.actions.common import asset_target, lock_asset, person, version_target
 from registry.actions.files import MAX_FILES
@@ -63,9 +64,8 @@ def register_elsewhere(
     reaches no protected stage. `origin`: the version that it copies."""
     require(by, Permission.ASSET_EDIT, asset)
     description = _described(description, tags)
-    if not source or len(source) > MAX_SOURCE or "\0" in source:
-        raise Invalid("source", f"Use an address of at most {MAX_SOURCE} characters.")
-    user, now = person(by), timezone.now()
+    _check_source(source)
+    user = person(by)
     with connection.cursor() as cursor:
         # The row stays locked until the commit: numbers have no gaps and are in order.
         cursor.execute(_NEXT, [user.pk, asset.pk])
@@ -73,11 +73,9 @@ def register_elsewhere(
     if row is None:
         raise Conflict(f"{asset} was archived or deleted meanwhile.", code="archived")
     number, pk = row
-    version = Version(
-        pk=pk, asset=asset, number=number, state=Version.State.REGISTERED, source=source, description=description,
-        digest=digest_of({"files": [], "source": source}), facts={**facts, "servable": False, "not_servable": "Its files lie elsewhere."},
-        source_run_id=source_run_id, created_by=user, created_at=now, updated_at=now, registered_at=now, registered_by=user,
-    )  # fmt: skip
+    version = _elsewhere(source, description, facts)
+    version.pk, version.asset, version.number, version.source_run_id = pk, asset, number, source_run_id
+    version.created_by = version.registered_by = user
     version.commit = commit_of(version)
     version.save(force_insert=True)
     _tag(version, tags)
@@ -91,6 +89,35 @@ def register_elsewhere(
     )
     if origin is not None:
         link_versions(version=version, relation=Link.Relation.COPY_OF, origin=origin, by=by)
+    return version
+
+
+def register_elsewhere_by_key(
+    *,
+    key: tuple[str, str],
+    address: str,
+    request_id: str,
+    name: str,
+    source: str,
+    description: str = "",
+    tags: Mapping[str, str],
+    facts: Mapping[str, Any],
+) -> Version | None:
+    """The same for a model `name` of a key's team, in one statement: the version, whose asset is not filled in. None where anything
+    is not in order: `register_elsewhere` then says what. `key`: its id and secret."""
+    description = _described(description, tags)
+    _check_source(source)
+    version = _elsewhere(source, description, facts)
+    number = quickly.register(
+        quickly.Asked(key[0], key[1], address, request_id),
+        name=name,
+        version=version,
+        after=_after(version, 0, tags),
+        tags=tags,
+    )
+    if number is None:
+        return None
+    version.number = number
     return version
 
 
@@ -137,6 +164,21 @@ def register_held(
     if origin is not None:
         link_versions(version=version, relation=Link.Relation.COPY_OF, origin=origin, by=by)
     return version
+
+
+def _check_source(source: str) -> None:
+    if not source or len(source) > MAX_SOURCE or "\0" in source:
+        raise Invalid("source", f"Use an address of at most {MAX_SOURCE} characters.")
+
+
+def _elsewhere(source: str, description: str, facts: Mapping[str, Any]) -> Version:
+    """The row of a version whose bytes lie elsewhere, but for its asset, number and author."""
+    now = timezone.now()
+    return Version(
+        state=Version.State.REGISTERED, source=source, description=description, digest=digest_of({"files": [], "source": source}),
+        created_at=now, updated_at=now, registered_at=now,
+        facts={**facts, "servable": False, "not_servable": "Its files lie elsewhere."},
+    )  # fmt: skip
 
 
 def _after(version: Version, files: int, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -71,9 +71,7 @@ def manifest_of(version: Version) -> list[dict[str, Any]]:
 
 def commit_of(version: Version) -> str:
     """What git-like clients call a registered version: 40 hex digits, its own even where two versions hold the same bytes."""
-    return hashlib.sha1(
-        f"countersign version {version.pk} {version.digest}".encode(), usedforsecurity=False
-    ).hexdigest()
+    return hashlib.sha256(f"countersign version {version.pk} {version.digest}".encode()).hexdigest()[:40]
 
 
 def register_version(*, version: Version, by: Actor) -> Version:

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts.errors import Invalid
 from accounts.rest import Cursor, page_arguments, page_response
-from registry import actions, datasets, gates, reads
+from registry import actions, datasets, gates, reads, revisions
 from registry.api.base import PAGE, PROBLEMS, RegistryView, archived_of
 from registry.api.lifecycle import reason_of
 from registry.hot import json_answer
@@ -23,6 +23,7 @@ class Versions(RegistryView):
         summary="List versions, newest first",
         parameters=[
             OpenApiParameter("tag", str, many=True, description="Only those with this tag: `key` or `key:value`."),
+            OpenApiParameter("branch", str, description="Only those that were committed to this branch."),
             OpenApiParameter("archived", bool, description="`true`: the archived ones instead."),
             *PAGE,
         ],
@@ -31,6 +32,8 @@ class Versions(RegistryView):
     def get(self, request: Request, kind: str, team: str, name: str) -> Response:
         asset = self.asset(kind, team, name)
         rows = asset.versions.live().filter(archived_at__isnull=not archived_of(request))
+        if branch := request.query_params.get("branch"):
+            rows = rows.filter(revisions.line_of(asset, branch))
         for tag in request.query_params.getlist("tag"):
             rows = rows.filter(reads.tagged(VersionTag, "version", tag))
         rows = rows.select_related("asset__team", "created_by", "registered_by").prefetch_related("tags")

@@ -19,7 +19,7 @@ from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.ledger.reads import events_about
 from governance.stages import Stage
-from registry import actions, browser, gates, reads, timelines
+from registry import actions, browser, gates, reads, revisions, timelines
 from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version, VersionTag
@@ -71,6 +71,8 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
     page |= {
         "versions": [(v, [a for a in page["aliases"] if a.version_id == v.pk]) for v in versions],
         "next": following,
+        "branches": reads.branch_names(asset),
+        "branch": request.GET.get("branch", ""),
         "latest": next((v for v in versions if v.is_registered), None),
         "protected": protected_stages(asset),
         "alias_form": alias_form or AliasForm(initial={"version": _latest_registered(versions)}),
@@ -81,6 +83,8 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
 def _shown(request: HttpRequest, asset: Asset) -> VersionQuerySet:
     """The versions of a list: those in use; the archived ones with ?archived=1; only those with a tag with ?tag=key:value."""
     rows: VersionQuerySet = asset.versions.live().filter(archived_at__isnull="archived" not in request.GET)  # type: ignore[assignment]
+    if branch := request.GET.get("branch", ""):
+        rows = rows.filter(revisions.line_of(asset, branch))
     if tag := request.GET.get("tag", ""):
         rows = rows.filter(reads.tagged(VersionTag, "version", tag))
     return rows

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.access import Actor
 from accounts.errors import Conflict, Forbidden, Invalid
 from registry import actions, cards
 from registry.actions.aliases import authors_of
@@ -142,3 +143,11 @@ def test_the_page_shows_fields_results_and_what_is_missing(make_asset, make_vers
     bare = "---\nlicense: mit\n---\n# X\n"
     make_version(make_asset("bare"), model_files(**{"README.md": bare.encode()}))
     assert "Limits is missing" in client_of(cast.victor).get("/models/acme/bare/card").content.decode()
+
+
+def test_who_made_a_version_costs_the_same_however_many_hold_its_bytes(cast, django_assert_num_queries):
+    asset = actions.create_tagged(team=cast.team, kind="model", name="same", tags={}, by=Actor(cast.alice))
+    for maker in (cast.alice, cast.admin, cast.alice, cast.alice, cast.alice):
+        version = actions.register_elsewhere(asset=asset, source="s3://b/x", tags={}, facts={}, by=Actor(maker))
+    with django_assert_num_queries(4):
+        assert set(authors_of(version)) == {cast.alice.pk, cast.admin.pk}

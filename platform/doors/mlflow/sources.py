@@ -17,6 +17,7 @@ from registry.models import Asset, Version
 from tracking import reads as tracking
 from tracking.models import LoggedModel, Run
 
+NAMED = ("run_id", "run_link", "model_id")  # what a version may say of itself beside its source
 _OWN = re.compile(r"mlflow-artifacts:/+models/([^/]+)/([^/]+)/(\d{1,9})/?")
 _LOGGED = re.compile(r"models:/+(m-[0-9a-f]{32})(?:/(.*))?")
 _RUN = re.compile(r"runs:/+([0-9a-f]{32})(?:/(.*))?")
@@ -53,11 +54,11 @@ def refused(source: str, why: str) -> MlflowError:
 
 def resolve(call: Call, source: str) -> Source:
     """What `source` of a model-versions/create means; INVALID_PARAMETER_VALUE where it means nothing."""
-    named = {name: call.text(name) for name in ("run_id", "run_link", "model_id") if call.text(name)}
+    named = {name: call.text(name) for name in NAMED if call.text(name)}
     scheme = urlsplit(source).scheme.lower()
     if scheme in ("", "file") or len(scheme) == 1:
         raise refused(source, "A path on a disk is not an address here: log the model with artifacts, or name a store.")
-    _refuse_climbing(source)
+    refuse_climbing(source)
     if scheme == "models":
         return _copied(call, source, named)
     if match := _OWN.fullmatch(source):
@@ -73,7 +74,7 @@ def storage_of(version: Version) -> str:
     return kept if isinstance(kept, str) and kept else version.source
 
 
-def _refuse_climbing(source: str) -> None:
+def refuse_climbing(source: str) -> None:
     plain = source
     while (further := unquote_plus(plain)) != plain:
         plain = further

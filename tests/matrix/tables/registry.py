@@ -48,6 +48,11 @@ def _registry(kind: str) -> Table:
         },
         f"api-{kind}-alias-history": {"GET": sees(ASSET)},
         f"api-{kind}-access": {"GET": sees(ASSET), "POST": _asking(kind)},
+        f"api-{kind}-branches": {"GET": sees(ASSET), "POST": may(edit, {"name": "trial"})},
+        f"api-{kind}-branch": {
+            "GET": sees(ASSET, values={"branch": "side"}),
+            "DELETE": may(edit, values={"branch": "side"}, ok=(204,)),
+        },
     }
     rest |= _lifecycle(f"api-{kind}", edit) | _lifecycle_pages(kind, edit)
     pages: Table = {
