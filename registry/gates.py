@@ -1,10 +1,14 @@
 """Who gets the files of a gated asset. Its page, card, facts and the list of its files are for whoever sees it; what is in the
 files is for those who hold `file.download` on it."""
 
+from collections.abc import Collection
+
+from django.db.models import Q
+
 from accounts.access import Actor, can
 from accounts.errors import Forbidden, NotFound
 from accounts.roles import Permission
-from registry.models import AccessRequest, Asset
+from registry.models import AccessRequest, Asset, File
 from registry.models.gates import AccessRequestQuerySet
 
 # How long access is given for where nobody says, and at most.
@@ -32,6 +36,17 @@ def check_read(by: Actor, asset: Asset) -> None:
         code="gated",
         link=ask_address(asset),
     )
+
+
+def check_left(by: Actor, *, run_id: int | None, model_id: str = "", blobs: Collection[str]) -> None:
+    """The same for bytes that a run or a logged model left: once a gated version was made of them, they are no freer there."""
+    made = Q(version__source_run_id=run_id) if run_id is not None else Q(pk__in=[])
+    if model_id:
+        made |= Q(version__facts__mlflow__model_id=model_id)
+    files = File.objects.filter(made, blob__in=blobs, version__asset__gated=True, version__purged_at=None)
+    held = Asset.objects.filter(pk__in=files.order_by().values("version__asset"))
+    for asset in held.select_related("team").order_by("pk"):
+        check_read(by, asset)
 
 
 def ask_address(asset: Asset) -> str:

@@ -38,18 +38,25 @@ class _Above:
     kind: str
     fields: tuple[str, ...]
     only: Q
+    by: str = "pk"  # what of a version they hold
 
     def rows(self, versions: QuerySet[Version]) -> QuerySet[Any]:
         held = Q()
         for field in self.fields:
-            held |= Q(**{f"{field}__in": versions})
-        rows: QuerySet[Any] = apps.get_model(self.app, self.model)._default_manager.filter(held, self.only)
+            held |= Q(
+                **{f"{field}__in": versions.exclude(digest="").values(self.by) if self.by == "digest" else versions}
+            )
+        rows: QuerySet[Any] = apps.get_model(self.app, self.model)._default_manager.filter(held, self.only).distinct()
         return rows
 
 
 _ABOVE = (
     _Above("serving", "Deployment", "deployment", ("revision__version", "active__version"), Q(purpose="serving")),
     _Above("evaluation", "Evaluation", "evaluation", ("version", "dataset_version"), Q(finished_at=None)),
+    # A run names what it reads by its digest. Once it has ended, the name is history.
+    _Above(
+        "tracking", "Run", "run", ("inputs__digest",), Q(state__in=("queued", "running"), deleted_at=None), by="digest"
+    ),
 )
 
 

@@ -80,7 +80,8 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
-            if (quick := doors.mlflow.hot.answer(request) or doors.mlflow.hot_writes.answer(request)) is not None:
+            quick = doors.mlflow.hot.answer(request) or doors.mlflow.hot_writes.answer(request)
+            if quick is not None:
                 return quick
             view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
             response: HttpResponseBase = view(request, **parts)

@@ -9,11 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import get_team
+from accounts.access import get_team, require
 from accounts.errors import Invalid
 from accounts.models import Team
 from accounts.numbers import whole
 from accounts.rest import ApiView, page_arguments, page_response
+from accounts.roles import Permission
+from registry.api.base import AnyContent
+from registry.api.files import body_of
 from registry.downloads import file_response
 from tracking import actions, reads, search
 from tracking import serializers as shapes
@@ -286,6 +289,8 @@ class RunArtifacts(ApiView):
 
 
 class RunArtifact(ApiView):
+    content_negotiation_class = AnyContent
+
     @extend_schema(
         operation_id="run_artifact_get",
         tags=["runs"],
@@ -294,5 +299,42 @@ class RunArtifact(ApiView):
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, run_id: int, path: str) -> HttpResponseBase:
-        artifact = reads.get_artifact(reads.get_run(self.by, run_id), path)
+        run = reads.get_run(self.by, run_id)
+        artifact = reads.get_artifact(run, path)
+        reads.check_left(self.by, run, [artifact.blob_id])
         return file_response(request._request, sha256=artifact.blob_id, size=artifact.blob.size, path=path)
+
+    @extend_schema(
+        operation_id="run_artifact_put",
+        tags=["runs"],
+        summary="Upload a run's file",
+        description="The body is the file; one of the same path is replaced. It streams to the store while it is hashed.",
+        parameters=[
+            OpenApiParameter(
+                "X-Content-SHA256",
+                str,
+                OpenApiParameter.HEADER,
+                description="SHA-256 of the file in hex; it is checked. Without Content-Length it is needed.",
+            )
+        ],
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses=shapes.ArtifactOut,
+    )
+    def put(self, request: Request, run_id: int, path: str) -> Response:
+        run = reads.get_run(self.by, run_id)
+        require(self.by, Permission.RUN_CREATE, run.team)  # before a byte of the body is looked at
+        sha256 = request.headers.get("X-Content-SHA256")
+        stream, size = body_of(request._request, has_checksum=bool(sha256))
+        artifact = actions.put_artifact(owner=run, path=path, stream=stream, size=size, sha256=sha256, by=self.by)
+        return Response(shapes.show_artifact(artifact))
+
+    @extend_schema(
+        operation_id="run_artifact_delete",
+        tags=["runs"],
+        summary="Delete a run's file, or every file below a folder",
+        request=None,
+        responses={204: None},
+    )
+    def delete(self, request: Request, run_id: int, path: str) -> Response:
+        actions.delete_artifacts(owner=reads.get_run(self.by, run_id), path=path, by=self.by)
+        return Response(status=204)

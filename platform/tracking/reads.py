@@ -1,7 +1,7 @@
 """Finding experiments, runs, logged models and their files as an actor sees them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -11,6 +11,7 @@ from accounts.access import Actor
 from accounts.errors import NotFound
 from accounts.models import Team
 from accounts.numbers import whole
+from registry import gates
 from registry.models import Artifact, Version
 from tracking.actions.artifacts import Owner, kind_of
 from tracking.models import Experiment, LatestMetric, LoggedModel, Metric, Run
@@ -124,6 +125,15 @@ def get_artifact(owner: Owner, path: str) -> Artifact:
     if found is None:
         raise NotFound(f"No such artifact: '{path[:500]}'")
     return found
+
+
+def check_left(by: Actor, owner: Owner, blobs: Collection[str]) -> None:
+    """Raise Forbidden (code 'gated') where a gated version was made of these files of a run or logged model, and its files are not
+    this actor's to have."""
+    if isinstance(owner, Run):
+        gates.check_left(by, run_id=owner.pk, blobs=blobs)
+    else:
+        gates.check_left(by, run_id=owner.source_run_id, model_id=owner.model_id, blobs=blobs)
 
 
 @dataclass(frozen=True)

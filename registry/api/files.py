@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.errors import Invalid, Problem
 from accounts.rest import page_response
-from registry import actions, reads
+from registry import actions, gates, reads
 from registry.actions import uploads
 from registry.api.base import PAGE, PROBLEMS, AnyContent, RegistryView
 from registry.downloads import file_response, sends_bytes
@@ -75,6 +75,7 @@ class FileDetail(RegistryView):
     def get(self, request: Request, kind: str, team: str, name: str, number: int, path: str) -> HttpResponseBase:
         version = self.version(kind, team, name, number)
         file = reads.get_file(version, path)
+        gates.check_read(self.by, version.asset)  # of HEAD too: it answers what GET would
         response = file_response(request._request, sha256=file.blob_id, size=file.blob.size, path=path)
         if sends_bytes(response):
             span = response.headers.get("Content-Range", "")

@@ -16,6 +16,7 @@ from accounts.roles import Permission
 from doors.huggingface.door import answer, door
 from doors.huggingface.repos import base, moment, repo_of, revision_of
 from doors.huggingface.trees import entries, files_of
+from registry import gates
 from registry.models import Asset, AssetTag, Version
 from registry.models.assets import AssetQuerySet
 from registry.revisions import MAIN, Revision
@@ -90,6 +91,9 @@ def _texts(value: Any) -> list[str]:
 def info(request: HttpRequest, kind: str, team: str, name: str, revision: str = MAIN) -> HttpResponse:
     """A repository at a revision, with its files."""
     asset = repo_of(request, kind, team, name, card=True)
+    if revision != MAIN and not can(actor_of(request), Permission.ASSET_VIEW, asset):
+        # The card is shown to the whole site; which branches and tags there are is not, whether this is one or none.
+        gates.check_read(actor_of(request), asset)
     found = revision_of(asset, revision)
     body = describe(asset, found.version, found.commit)
     expand = _expanded(request)

@@ -76,6 +76,7 @@ def download(call: Call, address: str) -> Answer:
     experiment, name, model, path = _whole(address)
     owner = owner_at(call, experiment, name, model=model)
     artifact = reads.get_artifact(owner, path)
+    reads.check_left(call.by, owner, [artifact.blob_id])
     return file_response(call.request, sha256=artifact.blob_id, size=artifact.blob.size, path=path)
 
 

@@ -23,7 +23,7 @@ VERSION = f"""
     (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_versiontag t WHERE t.version_id = v.id),
     (SELECT json_agg(json_build_array(l.name, {_ms("l.updated_at")}) ORDER BY l.name)::text
      FROM registry_alias l WHERE l.version_id = v.id),
-    v.source_run_id"""  # noqa: S608  constants of this file
+    (SELECT r.uuid FROM tracking_run r WHERE r.id = v.source_run_id)"""  # noqa: S608  constants of this file
 MODEL = f"""
     a.id, a.name, {_ms("a.created_at")}, {_ms("a.updated_at")}, a.description,
     (SELECT json_agg(json_build_array(t.key, t.value) ORDER BY t.key)::text FROM registry_assettag t WHERE t.asset_id = a.id),
@@ -63,7 +63,7 @@ def pairs(text: str | None) -> list[dict[str, str]]:
 
 def version_json(row: Sequence[Any], team: str) -> dict[str, Any]:
     """A row of VERSION as MLflow's ModelVersion. Empty lists are left out, as protobuf's JSON has it."""
-    name, number, created, updated, description, message, state, source, mlflow, archived, tags, aliases, _ = row[:13]
+    name, number, created, updated, description, message, state, source, mlflow, archived, tags, aliases, run = row[:13]
     extra: dict[str, str] = json.loads(mlflow) if mlflow else {}
     # An alias of a stage's name is that stage, so that its move changes the version as MLflow sees it.
     moved: dict[str, int] = dict(json.loads(aliases)) if aliases else {}
@@ -75,7 +75,7 @@ def version_json(row: Sequence[Any], team: str) -> dict[str, Any]:
         "current_stage": stage_of(moved, archived),
         "description": description or message,
         "source": source or native_source(team, name, number),
-        "run_id": extra.get("run_id", ""),
+        "run_id": extra.get("run_id") or run or "",
         "status": "READY" if state == "registered" else "PENDING_REGISTRATION",
         "run_link": extra.get("run_link", ""),
     }

@@ -7,7 +7,7 @@ from accounts.errors import NotFound
 from doors.mlflow.base import Answer, Call, endpoint, missing
 from doors.mlflow.registry_models import find
 from doors.mlflow.registry_versions import version_numbered
-from registry import actions
+from registry import actions, gates
 from registry.downloads import file_response, sends_bytes
 from registry.models import Version
 
@@ -28,6 +28,7 @@ def download(call: Call, team: str, name: str, number: int, path: str) -> Answer
     file = version.files.select_related("blob").filter(path=path).first()
     if file is None:
         raise missing(f"No such artifact: '{path}' in version {number} of {name}.")
+    gates.check_read(call.by, version.asset)  # of HEAD too: it answers what GET would
     response = file_response(call.request, sha256=file.blob_id, size=file.blob.size, path=path)
     if sends_bytes(response):
         actions.record_download(version=version, what={"path": path}, by=call.by)

@@ -238,8 +238,15 @@ def _attribute(where: Where, clause: Clause, grammar: Grammar) -> str:
         condition = f"{column} {'=' if clause.sign == 'IN' else '<>'} {'ANY' if clause.sign == 'IN' else 'ALL'}({where.value(clause.value)}::text[])"
     else:
         condition = f"{column} {_like_safe(clause)} {where.value(clause.value)}"
-    # The index holds those that name a run.
-    return f"(v.facts #> '{{mlflow,run_id}}' IS NOT NULL AND {condition})" if clause.key == "run_id" else condition
+    if clause.key != "run_id":
+        return condition
+    # Two indexes: one of those that name a run, one of those that came from a run of ours.
+    ours = condition.replace(column, "r.uuid", 1)
+    if clause.sign in ("=", "IN"):
+        made = f"v.source_run_id = ANY(ARRAY(SELECT r.id FROM tracking_run r WHERE {ours}))"  # noqa: S608  SQL of ours
+    else:
+        made = f"EXISTS (SELECT 1 FROM tracking_run r WHERE r.id = v.source_run_id AND {ours})"  # noqa: S608
+    return f"(v.facts #> '{{mlflow,run_id}}' IS NOT NULL AND {condition} OR v.facts #> '{{mlflow,run_id}}' IS NULL AND {made})"
 
 
 def _tag(where: Where, clause: Clause, grammar: Grammar) -> str:

@@ -100,6 +100,7 @@ def _left_by(call: Call, source: str, named: dict[str, str]) -> Source:
     except NotFound:
         raise refused(source, "There is no such run or logged model.") from None
     files = _files("run", run.pk, folder)
+    tracking.check_left(call.by, run, {blob for _, blob, _ in files})
     if not files and (model := _model_named(run, folder)):
         return _of_model(call, source, model.model_id, "", named)
     return Source(source, files, {**named, "run_id": owner}, run.pk)
@@ -120,7 +121,9 @@ def _of_model(call: Call, source: str, model_id: str, folder: str, named: dict[s
         raise refused(source, "There is no such logged model.") from None
     run = model.source_run
     facts = {**named, "model_id": model.model_id, **({"run_id": run.uuid} if run else {})}
-    return Source(source, _files("logged_model", model.pk, folder), facts, run.pk if run else None)
+    files = _files("logged_model", model.pk, folder)
+    tracking.check_left(call.by, model, {blob for _, blob, _ in files})
+    return Source(source, files, facts, run.pk if run else None)
 
 
 def _model_named(run: Run, name: str) -> LoggedModel | None:

@@ -36,14 +36,23 @@ def check_artifact_path(path: str) -> str:
     return path
 
 
-def put_artifact(*, owner: Owner, path: str, stream: storage.Readable, size: int | None = None, by: Actor) -> Artifact:
-    """Keep a file under this path; one of the same path is replaced. The bytes stream to the store, and are stored once."""
+def put_artifact(
+    *,
+    owner: Owner,
+    path: str,
+    stream: storage.Readable,
+    size: int | None = None,
+    sha256: str | None = None,
+    by: Actor,
+) -> Artifact:
+    """Keep a file under this path; one of the same path is replaced. The bytes stream to the store, and are stored once. `size`
+    and `sha256` (hex): what the sender says of them; Invalid where it is not so."""
     require(by, Permission.RUN_CREATE, owner.team)
     user = person(by)
     check_artifact_path(path)
     if owner.deleted_at is not None:
         raise Conflict("It is deleted, and takes no files until it is restored.", code="run_is_deleted")
-    incoming = storage.receive(stream, limit=settings.MAX_FILE_BYTES, expected_size=size)
+    incoming = storage.receive(stream, limit=settings.MAX_FILE_BYTES, expected_size=size, expected_sha256=sha256)
     try:
         with transaction.atomic():
             rows = Artifact.objects.filter(owner_kind=kind_of(owner), owner_id=owner.pk)

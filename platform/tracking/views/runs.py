@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Actor, can
 from accounts.authentication import actor_of
 from accounts.current import current_team
+from accounts.errors import Forbidden
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from registry import storage
@@ -124,7 +125,7 @@ def run_files(request: HttpRequest, run_id: int) -> HttpResponse:
         "steps": [("/".join(parts[: place + 1]), part) for place, part in enumerate(parts)],
         "entries": [] if artifact else reads.list_folder(run, path)[:1_000],
         "artifact": artifact,
-        **(_preview(artifact) if artifact else {}),
+        **(_look(actor_of(request), run, artifact) if artifact else {}),
     }
     return render(request, "tracking/run_files.html", context)
 
@@ -206,6 +207,15 @@ def _shown(request: HttpRequest, by: Actor, run: Run) -> dict[str, Any]:
 def _parent(by: Actor, run: Run) -> Run | None:
     uuid = run.tags.get("mlflow.parentRunId", "")
     return Run.objects.visible_to(by).filter(uuid=uuid, team_id=run.team_id).first() if uuid else None
+
+
+def _look(by: Actor, run: Run, artifact: Artifact) -> dict[str, Any]:
+    """What is in the file, for whoever may have it."""
+    try:
+        reads.check_left(by, run, [artifact.blob_id])
+    except Forbidden as refusal:
+        return {"gated": refusal}
+    return _preview(artifact)
 
 
 def _preview(artifact: Artifact) -> dict[str, Any]:

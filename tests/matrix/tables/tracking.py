@@ -5,6 +5,7 @@ from tests.matrix.rules import ASSET, TEAM, Table, account, current, may, sees
 
 _POINTS = {"metrics": [{"key": "loss", "step": 1, "value": 0.5}]}
 _GONE_RUN, _GONE_EXPERIMENT = {"run_id": "{gone_run}"}, {"experiment_id": "{gone_experiment}"}
+_LEFT = "what a run leaves; a version that is made of it is an event"
 TRACKING: Table = {
     "api-experiments": {
         "GET": account(),
@@ -28,7 +29,11 @@ TRACKING: Table = {
         "POST": may(P.RUN_CREATE, _POINTS, quiet="measurements that a run reports; its start and end are events"),
     },
     "api-run-artifacts": {"GET": sees(ASSET)},
-    "api-run-artifact": {"GET": sees(ASSET)},
+    "api-run-artifact": {
+        "GET": sees(ASSET),
+        "PUT": may(P.RUN_CREATE, b"new", values={"path": "new.txt"}, quiet=_LEFT),
+        "DELETE": may(P.RUN_CREATE, ok=(204,), quiet=_LEFT),
+    },
     "experiment-list": {"GET": account()},
     "experiment-new": {"POST": current(P.RUN_CREATE, {"name": "fresh"})},
     "experiment-detail": {"GET": sees(ASSET)},
