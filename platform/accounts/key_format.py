@@ -17,7 +17,7 @@ def split_key(key: str) -> tuple[str, str] | None:
 
 
 def from_header(header: str) -> str | None:
-    """The key in an Authorization header: `Bearer KEY`, or Basic with the key's id as user and the key as password."""
+    """The key in an Authorization header: `Bearer KEY`, or Basic with the key's id as user, and as password the key or its secret."""
     scheme, _, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer":
@@ -28,5 +28,7 @@ def from_header(header: str) -> str | None:
         except ValueError:  # not base64, or not text in it
             return ""
         split = split_key(password)
-        return password if split and hmac.compare_digest(split[0].encode(), name.encode()) else ""
+        if split is None:
+            return f"cs_{name}_{password}" if name and password else ""
+        return password if hmac.compare_digest(split[0].encode(), name.encode()) else ""
     return None

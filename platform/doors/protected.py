@@ -5,6 +5,8 @@ from django.conf import settings
 from accounts.access import Actor
 from accounts.errors import ApprovalRequired
 from governance.models import ApprovalRequest
+from prompts import actions as prompts
+from prompts.models import Prompt, PromptVersion
 from registry import actions
 from registry.models import Asset, Version
 
@@ -14,11 +16,31 @@ def move_or_ask(*, asset: Asset, name: str, version: Version, reason: str = "", 
     try:
         actions.move_alias(asset=asset, name=name, version=version, reason=reason, by=by)
     except ApprovalRequired:
-        there = ApprovalRequest.objects.filter(
-            kind=asset.kind, asset_id=asset.pk, slot=name, digest=version.digest, state=ApprovalRequest.State.OPEN
+        return _open(asset.kind, asset.pk, name, version.digest) or actions.request_move(
+            version=version, slot=name, reason=reason, by=by
         )
-        return there.order_by("-pk").first() or actions.request_move(version=version, slot=name, reason=reason, by=by)
     return None
+
+
+def label_or_ask(
+    *, prompt: Prompt, label: str, version: PromptVersion, reason: str = "", by: Actor
+) -> ApprovalRequest | None:
+    """The same for a prompt's label."""
+    try:
+        prompts.move_label(prompt=prompt, label=label, version=version, reason=reason, by=by)
+    except ApprovalRequired:
+        return _open("prompt", prompt.pk, label, version.digest) or prompts.request_move(
+            version=version, slot=label, reason=reason, by=by
+        )
+    return None
+
+
+def _open(kind: str, asset_id: int, slot: str, digest: str) -> ApprovalRequest | None:
+    """The open request for these very bytes."""
+    there = ApprovalRequest.objects.filter(
+        kind=kind, asset_id=asset_id, slot=slot, digest=digest, state=ApprovalRequest.State.OPEN
+    )
+    return there.order_by("-pk").first()
 
 
 def asked(request: ApprovalRequest) -> str:

@@ -1,0 +1,1 @@
+"""Langfuse's public API for prompts, as its SDKs call it."""
