@@ -75,7 +75,7 @@ _FOREIGN = ("/api/2.0/", "/api/3.0/")
 
 
 def foreign_doors(get_response: GetResponse) -> GetResponse:
-    """MLflow's and the Hub's addresses, ahead of sessions and pages: their views take keys alone, and say errors in the shape of
+    """MLflow's, the Hub's and Langfuse's addresses, ahead of sessions and pages: their views take keys alone, and say errors in the shape of
     their clients."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -90,6 +90,9 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
             if (file := doors.huggingface.hot.answer(request)) is not None:
                 return file
             view, _, parts = resolve(request.path_info, "doors.huggingface.urls")
+            return cast(HttpResponseBase, view(request, **parts))
+        if request.path_info.startswith("/api/public/"):
+            view, _, parts = resolve(request.path_info, "doors.langfuse.urls")
             return cast(HttpResponseBase, view(request, **parts))
         return get_response(request)
 

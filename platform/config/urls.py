@@ -35,6 +35,7 @@ urlpatterns = [
     *[path("", include(f"{app}.urls")) for app in PAGES],
     path("", include("doors.huggingface.urls")),
     path("", include("doors.mlflow.urls")),
+    path("", include("doors.langfuse.urls")),
 ]
 handler404 = "config.views.not_found"
 handler403 = "config.views.forbidden"

@@ -6,6 +6,7 @@ from tests.matrix.rules import Table
 from tests.matrix.tables.formats import FORMATS
 from tests.matrix.tables.governance import GOVERNANCE, REQUESTS
 from tests.matrix.tables.huggingface import HUGGINGFACE
+from tests.matrix.tables.langfuse import LANGFUSE
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.mlflow_tracking import MLFLOW_TRACKING
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
@@ -31,6 +32,7 @@ TABLE: Table = {
     **EVALUATIONS,
     **TRACKING,
     **HUGGINGFACE,
+    **LANGFUSE,
     **MLFLOW,
     **MLFLOW_TRACKING,
     **STORAGE,

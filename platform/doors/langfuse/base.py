@@ -183,7 +183,9 @@ def failed(request: HttpRequest, error: Exception) -> HttpResponse:
         logger.exception("%s %s failed", request.method, request.path)
         got_request_exception.send(sender=None, request=request)
         return send({"message": "Something went wrong here. The log says what.", "error": "InternalServerError"}, 500)
-    name = next((name for kind, name in _NAMES if isinstance(error, kind)), error.title.title().replace(" ", "") + "Error")
+    name = next(
+        (name for kind, name in _NAMES if isinstance(error, kind)), error.title.title().replace(" ", "") + "Error"
+    )
     body: dict[str, Any] = {"message": storable(told(error)), "error": name}
     if error.errors:
         body["errors"] = {storable(field): [storable(text) for text in texts] for field, texts in error.errors.items()}
@@ -235,7 +237,9 @@ def _check(data: Any) -> None:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise Invalid("body", "This holds half of a character (a lone surrogate): write the whole one.") from None
+                raise Invalid(
+                    "body", "This holds half of a character (a lone surrogate): write the whole one."
+                ) from None
         elif isinstance(value, dict):
             left.extend(value)
             left.extend(value.values())

@@ -15,7 +15,9 @@ VERSION = "3.0.0"  # of Langfuse's API: what `health` answers
 @endpoint
 def projects(call: Call) -> Answer:
     """A project is a team: the key's, or those that it sees. SDKs ask this to check a key."""
-    teams: Sequence[Team] = [call.team] if call.team else Team.objects.filter(visible_teams(call.by)).order_by("name")[:200]
+    teams: Sequence[Team] = (
+        [call.team] if call.team else Team.objects.filter(visible_teams(call.by)).order_by("name")[:200]
+    )
     return {
         "data": [
             {
