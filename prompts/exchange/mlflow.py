@@ -62,7 +62,7 @@ def _entry(
     own = [one if isinstance(one, str) else "" for one in row.get("aliases") or []]
     fields = {
         "type": kind,
-        "format": (PromptVersion.Format.JINJA if _JINJA.search(text) else PromptVersion.Format.MUSTACHE).value,
+        "format": format_of(text),
         "template": template,
         "response_format": response_format(_json(where, RESPONSE_FORMAT, said.get(RESPONSE_FORMAT, "null"))),
         "parameters": _json(where, MODEL_CONFIG, said.get(MODEL_CONFIG, "{}")),
@@ -75,6 +75,11 @@ def _entry(
         tags=tags,
         labels=sorted({name for name, at in aliases.items() if at == number} | {one for one in own if one}),
     )  # fmt: skip
+
+
+def format_of(text: str) -> str:
+    """Which of our formats a template of MLflow's is."""
+    return (PromptVersion.Format.JINJA if _JINJA.search(text) else PromptVersion.Format.MUSTACHE).value
 
 
 def response_format(schema: Any) -> Any:

@@ -11,8 +11,8 @@ from django.db.models.lookups import Exact, PatternLookup
 from django.utils.dateparse import parse_datetime
 
 from accounts.errors import Invalid
-from prompts.checks import LATEST
-from prompts.models import MAIN, Label, PromptTag, PromptVersion
+from doors.langfuse.shapes import at_label
+from prompts.models import PromptTag
 
 MAX_CONDITIONS, MAX_VALUES, MAX_TEXT = 20, 100, 1_000
 _TESTS = ("=", "contains", "does not contain", "starts with", "ends with")
@@ -103,18 +103,11 @@ def _arrays(row: dict[str, Any]) -> Q:
     column, sign, values = row.get("column"), _sign(row, {"any of", "all of", "none of"}), _texts(row)
     if column not in ("labels", "tags"):
         raise _wrong("Lists are compared for the columns labels and tags.")
-    each = [_labelled(value) if column == "labels" else _tagged(value) for value in values]
+    each = [at_label(value) if column == "labels" else _tagged(value) for value in values]
     found = Q() if sign == "all of" else Q(pk__in=[])
     for one in each:
         found = found & one if sign == "all of" else found | one
     return ~found if sign == "none of" else found
-
-
-def _labelled(label: str) -> Q:
-    if label == LATEST:
-        newer = PromptVersion.objects.filter(prompt=OuterRef("prompt"), branch=MAIN, deleted_at=None)
-        return Q(branch=MAIN) & ~Exists(newer.filter(number__gt=OuterRef("number")))
-    return Q(Exists(Label.objects.filter(version=OuterRef("pk"), name=label)))
 
 
 def _tagged(word: str) -> Q:

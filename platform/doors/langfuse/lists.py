@@ -10,7 +10,7 @@ from accounts.errors import Invalid
 from accounts.numbers import whole
 from doors.langfuse import filters, shapes
 from doors.langfuse.base import Call
-from doors.langfuse.config import config_of
+from doors.prompt_config import config_of
 from prompts.checks import LATEST
 from prompts.models import MAIN, Label, Prompt, PromptVersion
 
@@ -39,7 +39,7 @@ class Wanted:
             if tag := call.query("tag"):
                 prompts &= Q(tags__key=tag, tags__value="")
             if label := call.query("label"):
-                versions = versions.filter(at_label(label))
+                versions = versions.filter(shapes.at_label(label))
             if number := call.number("version"):
                 versions = versions.filter(number=number)
             for name, test in (("fromUpdatedAt", "gte"), ("toUpdatedAt", "lt")):
@@ -48,18 +48,11 @@ class Wanted:
         return Wanted(versions, prompts, _count(call, "page", 1, 10**6), _count(call, "limit", LIMIT, MAX_LIMIT))
 
 
-def at_label(label: str) -> Q:
-    if label == LATEST:
-        newer = PromptVersion.objects.filter(prompt=OuterRef("prompt"), branch=MAIN, deleted_at=None)
-        return Q(branch=MAIN) & ~Exists(newer.filter(number__gt=OuterRef("number")))
-    return Q(Exists(Label.objects.filter(version=OuterRef("pk"), name=label)))
-
-
 def changed(test: str, moment: datetime) -> Q:
     """Was the version made, or a label put on it, then?"""
     made = Q(**{f"created_at__{test}": moment})
     moved = Exists(Label.objects.filter(version=OuterRef("pk"), updated_at__gte=moment))
-    return made | moved if test.startswith("gt") else made & ~moved
+    return made | Q(moved) if test.startswith("gt") else made & Q(~moved)
 
 
 def listed(call: Call, wanted: Wanted) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """What is there besides prompts: the project of a key, whether the site is up, and what is not served here."""
 
-from collections.abc import Sequence
-
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import visible_teams
@@ -15,9 +13,8 @@ VERSION = "3.0.0"  # of Langfuse's API: what `health` answers
 @endpoint
 def projects(call: Call) -> Answer:
     """A project is a team: the key's, or those that it sees. SDKs ask this to check a key."""
-    teams: Sequence[Team] = (
-        [call.team] if call.team else Team.objects.filter(visible_teams(call.by)).order_by("name")[:200]
-    )
+    seen = Team.objects.filter(visible_teams(call.by)).order_by("name")
+    teams = [call.team] if call.team else list(seen[:200])
     return {
         "data": [
             {

@@ -8,12 +8,12 @@ from accounts.errors import Forbidden, Invalid, NotFound
 from accounts.models import Team
 from doors.langfuse import references, shapes
 from doors.langfuse.base import Answer, Call, endpoint
-from doors.langfuse.config import fields_of
 from doors.langfuse.lists import Wanted, listed
+from doors.prompt_config import fields_of
 from doors.protected import asked, label_or_ask
 from governance.models import ApprovalRequest
 from prompts import actions, uses
-from prompts.checks import LATEST, check_content
+from prompts.checks import LATEST
 from prompts.models import MAIN, Prompt, PromptVersion
 
 DEFAULT_LABEL = "production"
@@ -142,8 +142,7 @@ def version_of(prompt: Prompt, *, number: int | None = None, label: str = "") ->
 
 
 def _content(call: Call) -> tuple[Any, dict[str, Any]]:
-    """The template and the version's other fields. What Langfuse's config says of tools or a response format in a shape that
-    versions don't take stays among the parameters."""
+    """The template and the version's other fields."""
     template = call.body.get("prompt")
     kind = call.text("type") or PromptVersion.Type.TEXT.value
     if kind not in set(PromptVersion.Type):
@@ -151,14 +150,7 @@ def _content(call: Call) -> tuple[Any, dict[str, Any]]:
     if not isinstance(template, str if kind == PromptVersion.Type.TEXT else list):
         raise Invalid("prompt", "The prompt of the type text is a text; that of the type chat is a list of messages.")
     template = references.incoming(template)
-    fields = {"type": kind, **fields_of(call.body.get("config"))}
-    if "tools" in fields or "response_format" in fields:
-        own = {name: fields[name] for name in ("tools", "response_format") if name in fields}
-        try:
-            check_content(type="text", format=PromptVersion.Format.MUSTACHE, template="-", **own)
-        except Invalid:
-            fields = {"type": kind, **fields_of(call.body.get("config"), plain=True)}
-    return template, fields
+    return template, {"type": kind, **fields_of(call.body.get("config"))}
 
 
 def _labels(given: list[str] | None) -> list[str]:

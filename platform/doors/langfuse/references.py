@@ -27,7 +27,7 @@ def _include(match: re.Match[str]) -> str:
     said = dict(part.partition("=")[::2] for part in match[1].split("|"))
     name, label, number = (said.get(key, "").strip() for key in ("name", "label", "version"))
     if not name or bool(label) == bool(number):
-        return match[0]
+        return f"{match[0]}"
     return "{{> " + name + (f"@{label}" if label else f":{number}") + "}}"
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from doors.langfuse.config import config_of
+from django.db.models import Exists, OuterRef, Q
+
+from doors.prompt_config import config_of
 from prompts.checks import LATEST
 from prompts.models import MAIN, Label, Prompt, PromptTag, PromptVersion
 
@@ -46,6 +48,14 @@ def labels_of(prompt: Prompt, versions: Sequence[PromptVersion]) -> dict[int, tu
         if pk in found:
             found[pk][0].append(LATEST)
     return found
+
+
+def at_label(label: str) -> Q:
+    """The versions that a label is on."""
+    if label == LATEST:
+        newer = PromptVersion.objects.filter(prompt=OuterRef("prompt"), branch=MAIN, deleted_at=None)
+        return Q(branch=MAIN) & Q(~Exists(newer.filter(number__gt=OuterRef("number"))))
+    return Q(Exists(Label.objects.filter(version=OuterRef("pk"), name=label)))
 
 
 def words_of(prompts: Sequence[Prompt]) -> dict[int, list[str]]:
