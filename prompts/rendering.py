@@ -74,7 +74,7 @@ def render_version(
     missing, unknown or of the wrong type, and at `template` for what fails there. Of other teams' prompts only those are included
     that the actor sees."""
     fields = version.fields if isinstance(version, Content) else _fields(version)
-    tree = _tree(version, by)
+    tree = tree_of(version, by)
     read = _read(version, fields, tree)
     given = {**variables, **(placeholders or {})}
     _check_names(read, given)
@@ -111,7 +111,7 @@ def _fields(version: PromptVersion) -> dict[str, Any]:
     return {name: getattr(version, name) for name in names}
 
 
-def _tree(version: PromptVersion | Content, by: Actor | None) -> Tree:
+def tree_of(version: PromptVersion | Content, by: Actor | None) -> Tree:
     """All that is included, there and to be seen."""
     if isinstance(version, Content):
         edges, team = version.includes, version.team.pk if version.team else 0

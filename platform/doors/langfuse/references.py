@@ -1,10 +1,10 @@
 """Prompts inside of prompts. Langfuse writes `@@@langfusePrompt:name=x|label=y@@@`; here it is mustache's `{{> x@y}}`."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from accounts.access import Actor
+from doors.prompt_texts import each_text, whole
 from prompts.models import PromptVersion
 
 _THEIRS = re.compile(r"@@@langfusePrompt:(.*?)@@@")
@@ -13,21 +13,22 @@ _OURS = re.compile(r"\{\{>\s*([^@:{}\n]+?)(?:@([^@:{}\s]+)|:([1-9][0-9]{0,8}))\s
 
 def incoming(template: Any) -> Any:
     """Langfuse's references as includes. What is not whole stays as it is, as with Langfuse."""
-    return _each_text(template, lambda text: _THEIRS.sub(_include, text) if "@@@" in text else text)
+    return each_text(template, lambda text: _THEIRS.sub(_include, text) if "@@@" in text else text)
 
 
 def raw(version: PromptVersion) -> Any:
     """The template as a Langfuse client writes it."""
     if version.format != PromptVersion.Format.MUSTACHE:
         return version.template
-    return _each_text(version.template, lambda text: _OURS.sub(_tag, text) if "{{>" in text else text)
+    return each_text(version.template, lambda text: _OURS.sub(_tag, text) if "{{>" in text else text)
 
 
 def _include(match: re.Match[str]) -> str:
-    said = dict(part.partition("=")[::2] for part in match[1].split("|"))
+    parts: list[str] = match[1].split("|")
+    said: dict[str, str] = {part.partition("=")[0]: part.partition("=")[2] for part in parts}
     name, label, number = (said.get(key, "").strip() for key in ("name", "label", "version"))
     if not name or bool(label) == bool(number):
-        return f"{match[0]}"
+        return str(match[0])
     return "{{> " + name + (f"@{label}" if label else f":{number}") + "}}"
 
 
@@ -36,19 +37,23 @@ def _tag(match: re.Match[str]) -> str:
     return f"@@@langfusePrompt:name={name}|{f'label={label}' if label else f'version={number}'}@@@"
 
 
-def _each_text(template: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(template, str):
-        return change(template)
-    if not isinstance(template, list):
-        return template
-    return [
-        {**message, "content": change(message["content"])}
-        if isinstance(message, dict) and isinstance(message.get("content"), str)
-        else message
-        for message in template
-    ]
-
-
-def resolved(version: PromptVersion, *, by: Actor) -> tuple[Any, Any]:
+def resolved(version: PromptVersion, *, by: Actor) -> tuple[Any, dict[str, Any] | None]:
     """The template with what it includes put in place, and Langfuse's graph of it (None where it includes nothing)."""
-    return version.template, None
+    template, tree = whole(version, by=by)
+    if not tree.edges:
+        return template, None
+    below = {version.pk: tree.edges, **tree.below}
+    held = {one.pk: one for one in [version, *tree.versions.values()]}
+    graph = {
+        "root": _node(version),
+        "dependencies": {
+            str(pk): [_node(found) for edge in edges if (found := tree.follow(edge))]
+            for pk, edges in below.items()
+            if edges and pk in held
+        },
+    }
+    return template, graph
+
+
+def _node(version: PromptVersion) -> dict[str, Any]:
+    return {"id": str(version.pk), "name": version.prompt.name, "version": version.number}

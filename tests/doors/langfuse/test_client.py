@@ -126,4 +126,16 @@ def test_fetches_are_counted(langfuse, cast):
 
 
 def test_what_is_not_served_says_so(langfuse):
-    assert [status for status, _, _ in langfuse("not_served")] == [404, 404]
+    assert langfuse("not_served")[:2] == [404, "LangfuseNotFoundError"]
+
+
+def test_references_are_includes(langfuse):
+    found = langfuse("references")
+    assert found["resolved"] == "Be stern, A. Answer: B" and found["pinned"] == "Be kind, {{name}}.!"
+    assert found["chat"] == [{"type": "message", "role": "system", "content": "Be stern, {{name}}."}]
+    assert found["raw"] == "@@@langfusePrompt:name=base/tone|label=eu@@@ Answer: {{q}}"
+    assert found["graph"]["root"]["name"] == "whole"
+    ((below,),) = found["graph"]["dependencies"].values()
+    assert (below["name"], below["version"]) == ("base/tone", 2)
+    assert found["missing"][0] == 400 and "none" in found["missing"][2]
+    assert PromptVersion.objects.filter(template="{{> base/tone@eu}} Answer: {{q}}").exists()
