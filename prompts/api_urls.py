@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from prompts.api import drafts, exchange, labels, prompts, versions
+from prompts.api import drafts, exchange, labels, prompts, usage, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROMPT}/versions/<int:number>", versions.VersionView.as_view(), name="api-prompt-version"),
     path(f"{_PROMPT}/versions/<int:number>/render", versions.Render.as_view(), name="api-prompt-render"),
     path(f"{_PROMPT}/diff", versions.DifferenceView.as_view(), name="api-prompt-diff"),
+    path(f"{_PROMPT}/usage", usage.UsageView.as_view(), name="api-prompt-usage"),
     path(f"{_PROMPT}/labels", labels.Labels.as_view(), name="api-label-list"),
     path(f"{_PROMPT}/labels/<str:label>", labels.LabelView.as_view(), name="api-label-detail"),
     path(f"{_PROMPT}/labels/<str:label>/history", labels.LabelHistory.as_view(), name="api-label-history"),

@@ -10,13 +10,17 @@ class PromptsConfig(AppConfig):
         from accounts.access import can
         from accounts.roles import Permission
         from governance.subjects import announce
+        from prompts.extras import add_version_extra
         from prompts.models import Prompt
         from prompts.names import PromptNameConverter
         from prompts.tabs import add_tab
+        from prompts.views.usage import chips
 
         register_converter(PromptNameConverter, "prompt_name")
         announce("prompt", Prompt)
         add_tab("versions", "Versions", "prompt-detail", 10)
+        add_version_extra(chips)
+        add_tab("usage", "Usage", "prompt-usage", 60)
         add_tab("labels", "Labels", "prompt-labels", 30)
         add_tab(
             "settings",

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from prompts.views import differences, editor, files, labels, lists, prompts, versions
+from prompts.views import differences, editor, files, labels, lists, prompts, usage, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROMPT}/versions/difference", editor.version_difference, name="prompt-version-difference"),
     path(f"{_PROMPT}/versions/<int:number>", versions.version_detail, name="prompt-version-detail"),
     path(f"{_PROMPT}/versions/<int:number>/render", versions.version_render, name="prompt-version-render"),
+    path(f"{_PROMPT}/usage", usage.prompt_usage, name="prompt-usage"),
     path(f"{_PROMPT}/labels", labels.prompt_labels, name="prompt-labels"),
     path(f"{_PROMPT}/labels/<str:label>/remove", labels.label_remove, name="label-remove"),
 ]

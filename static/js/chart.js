@@ -46,6 +46,16 @@
       series: data.series.map((one, place) => ({ type: "line", name: one.name, data: data.log ? one.points.filter((point) => point[1] > 0) : one.points, showSymbol: one.points.length < 30, symbolSize: 5, symbol: ["circle", "rect", "triangle", "diamond", "pin"][place % 5], lineStyle: { width: 2, type: ["solid", "dashed", "dotted"][place % 3] } })) };
   }
 
+  // series: [{name, points: [[milliseconds since 1970, count], …]}], one column for each day (UTC), the series on top of each other
+  function days(data) {
+    const { axis, ...option } = base(data);
+    const name = (moment) => new Date(moment).toISOString().slice(0, 10);
+    return { ...option,
+      xAxis: { ...axis, type: "category", data: data.series[0].points.map((point) => name(point[0])) },
+      yAxis: { ...axis, type: "value", minInterval: 1 },
+      series: data.series.map((one) => ({ type: "bar", stack: "all", name: one.name, data: one.points.map((point) => point[1]), barMaxWidth: 28, itemStyle: { borderColor: colour("--raised"), borderWidth: 1 } })) };
+  }
+
   // series: [{name, bars: [{label, value, lower, upper}, …]}], lying bars with whiskers
   function bars(data) {
     const { axis, ...option } = base(data);
@@ -88,7 +98,7 @@
       series: data.series.map((one) => ({ type: "bar", name: one.name, data: one.bins.map((bin) => bin.count), barCategoryGap: "6%", itemStyle: { borderRadius: [3, 3, 0, 0] } })) };
   }
 
-  const KINDS = { line, bars, histogram };
+  const KINDS = { line, days, bars, histogram };
   async function draw(figure) {
     const text = figure.querySelector("script[type='application/json']")?.textContent;
     if (!text) return;

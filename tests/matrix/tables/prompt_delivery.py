@@ -1,0 +1,8 @@
+"""Prompts on their way to applications."""
+
+from tests.matrix.rules import ASSET, Table, sees
+
+TABLE: Table = {
+    "api-prompt-usage": {"GET": sees(ASSET)},
+    "prompt-usage": {"GET": sees(ASSET)},
+}
