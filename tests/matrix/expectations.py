@@ -10,6 +10,7 @@ from tests.matrix.tables.langfuse import LANGFUSE
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.mlflow_tracking import MLFLOW_TRACKING
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
+from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
@@ -23,6 +24,7 @@ TABLE: Table = {
     **ALLAUTH,
     **REGISTRY,
     **PROMPTS,
+    **PROMPT_DELIVERY,
     **PROMPT_EDITOR,
     **GOVERNANCE,
     **REQUESTS,
