@@ -20,6 +20,8 @@ Verb = Callable[[str, Callable[[Namespace], int], str], argparse.ArgumentParser]
 
 def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse._SubParsersAction[Any]:
     """Put `prompt` and its verbs into the command line; returns them, for more to be added."""
+    from countersign.prompts import tree_commands  # here: it uses what this module defines
+
     top = verbs.add_parser("prompt", help="fetch, list, fill in and label prompts", description="Prompts of a site.")
     under = top.add_subparsers(dest="prompt_command", required=True, metavar="command")
 
@@ -47,6 +49,7 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> argpar
     label.add_argument("-m", "--reason", default="", help="why; kept in the history and read by reviewers")
     versions = verb("versions", history, "A prompt's versions, newest first")
     versions.add_argument("source", help="team/name")
+    tree_commands.add_to(verb)
     return under
 
 
