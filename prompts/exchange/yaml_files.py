@@ -13,6 +13,7 @@
 What has its default is left out. Labels are not in files: they move by policy.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,12 +28,17 @@ _FIELDS = ("prompt", "description", "tags", "version", "type", "format", "templa
            "response_format", "model", "parameters", "message")  # fmt: skip
 
 
+_ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Long texts as blocks, as a person would write them."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    # Breaks that are none for git or an editor would be read back as others: they are written as escapes.
+    style = '"' if _ODD_BREAKS.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)
