@@ -18,6 +18,7 @@ PAGES = [
     "serving",
     "evaluation",
     "tracking",
+    "playground",
 ]
 
 urlpatterns = [

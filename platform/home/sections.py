@@ -32,6 +32,7 @@ _ENTRIES = [
     _Entry("Models", "/models/", "box", "Assets", "m", Permission.ASSET_VIEW),
     _Entry("Datasets", "/datasets/", "database", "Assets", "d", Permission.ASSET_VIEW),
     _Entry("Prompts", "/prompts/", "message-2", "Assets", "p", Permission.ASSET_VIEW),
+    _Entry("Playground", "/playground/", "player-play", "Work", "t", Permission.ASSET_VIEW),
     _Entry("Evaluations", "/evaluations/", "flask", "Work", "e", Permission.ASSET_VIEW),
     _Entry("Experiments", "/experiments/", "chart-line", "Work", "x", Permission.ASSET_VIEW),
     _Entry("Runs", "/runs/", "activity", "Work", "r", Permission.ASSET_VIEW),

@@ -38,13 +38,13 @@ def schema_problem(response_format: Mapping[str, Any] | None, output: str) -> st
         validator = validator_for(schema)
         validator.check_schema(schema)
         validator = extend(validator, {"pattern": _pattern})
-        error = next(iter(sorted(validator(schema, registry=Registry()).iter_errors(value), key=_depth)), None)
+        found = next(iter(sorted(validator(schema, registry=Registry()).iter_errors(value), key=_depth)), None)
     except SchemaError as wrong:
         return f"The schema itself is wrong: {wrong.message}"[:_LONGEST]
     except Exception as problem:
         # A reference that leads nowhere, a pattern that is none: what a schema may hold is not ours to list.
         return f"The schema can't be applied: {type(problem).__name__}: {problem}"[:_LONGEST]
-    return f"{error.json_path}: {error.message}"[:_LONGEST] if error else ""
+    return f"{found.json_path}: {found.message}"[:_LONGEST] if found else ""
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

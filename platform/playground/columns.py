@@ -17,7 +17,7 @@ from accounts.numbers import whole
 from playground.rendering import known_variables
 from prompts import reads
 from prompts.checks import check_content
-from prompts.models import PromptVersion
+from prompts.models import Prompt, PromptVersion
 from serving.models import Deployment
 
 MAX_COLUMNS = 8
@@ -97,7 +97,7 @@ def _of_content(team: Team, content: Any) -> dict[str, Any]:
 def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, Any]:
     """A version by number or label; 'draft': what the actor is writing on main."""
     if address.partition("/")[0] != team.name:
-        there = reads.Prompt.objects.visible_to(by).filter(team=team, name=address).exists()
+        there = Prompt.objects.visible_to(by).filter(team=team, name=address).exists()
         if not there:
             raise Invalid(
                 "prompt",

@@ -10,6 +10,7 @@ from tests.matrix.tables.langfuse import LANGFUSE
 from tests.matrix.tables.mlflow import MLFLOW
 from tests.matrix.tables.mlflow_tracking import MLFLOW_TRACKING
 from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
+from tests.matrix.tables.playground import PLAYGROUND
 from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
@@ -33,6 +34,7 @@ TABLE: Table = {
     **SERVING,
     **EVALUATIONS,
     **TRACKING,
+    **PLAYGROUND,
     **HUGGINGFACE,
     **LANGFUSE,
     **MLFLOW,

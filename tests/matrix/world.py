@@ -262,12 +262,14 @@ def _played(team: Team, word: str, by: Actor) -> dict[str, int]:
     column = {"content": {"type": "text", "template": f"say {word}"}, "model": f"{team.name}/dep"}
     session = playground.save_session(team=team, name=f"bench {word}", columns=[], inputs=[], options={}, by=by)
     run = playground.start_run(team=team, columns=[column], name=f"try {word}", session=session, by=by)
-    ended = playground.start_run(team=team, columns=[column], name=f"tried {word}", session=session, by=by)
+    ended = playground.start_run(
+        team=team, columns=[column], inputs=[{}, {}], name=f"tried {word}", session=session, by=by
+    )
     playground.cancel_run(run=ended, by=by)
-    cell = ended.cells.get()
-    ended.cells.update(state="done", output=f"said {word}")
+    cell = ended.cells.get(row=0)
+    ended.cells.filter(row=0).update(state="done", output=f"said {word}")
     PlaygroundRun.objects.filter(pk=ended.pk).update(done=1)
-    playground.rate_cell(cell=ended.cells.get(), good=True, comment=word, by=by)
+    playground.rate_cell(cell=ended.cells.get(row=0), good=True, comment=word, by=by)
     return {"bench": session.pk, "play": run.pk, "played": ended.pk, "cell_id": cell.pk}
 
 

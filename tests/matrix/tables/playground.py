@@ -1,0 +1,37 @@
+"""The playground: sessions, runs and cells."""
+
+from accounts.roles import Permission as P
+from tests.matrix.rules import ASSET, TEAM, Table, account, current, may, sees
+
+_OWN = "what somebody tries; what is run of it is an event"
+_THOUGHT = "what somebody thought of an answer; the row says who and when, and nothing follows from it"
+# Who may call models, and did not make the session.
+_OTHERS = ("own:viewer", "own:reviewer", "own:deployer", "own:admin", "root")
+_RUN = {"team": "{team}", "columns": [{"content": {"template": "say"}, "model": "{team}/dep"}], "rows": [{}]}
+_FORM = {"do": "run", "columns": "1", "rows": "1", "c0-template": "say", "c0-model": "dep"}
+_ENDED = {"play": "{played}"}
+INVOKE = P.MODEL_INVOKE
+PLAYGROUND: Table = {
+    "api-playground-runs": {"GET": account(), "POST": may(INVOKE, _RUN, see=TEAM)},
+    "api-playground-run": {"GET": sees(ASSET)},
+    "api-playground-cells": {"GET": sees(ASSET)},
+    "api-playground-cancel": {"POST": may(INVOKE)},
+    "playground": {"GET": account()},
+    "playground-new": {"GET": current(INVOKE), "POST": current(INVOKE, _FORM)},
+    "playground-session": {"GET": sees(ASSET), "POST": may(INVOKE, _FORM, never=_OTHERS)},
+    "playground-session-copy": {"POST": may(INVOKE, quiet=_OWN)},
+    "playground-session-delete": {"POST": may(INVOKE, never=_OTHERS, quiet=_OWN)},
+    "playground-run": {"GET": sees(ASSET)},
+    "playground-run-live": {"GET": sees(ASSET)},
+    "playground-run-cancel": {"POST": may(INVOKE)},
+    "playground-run-retry": {"POST": may(INVOKE, values=_ENDED)},
+    "playground-cell": {"GET": sees(ASSET)},
+    "playground-cell-live": {"GET": sees(ASSET)},
+    "playground-cell-retry": {"POST": may(INVOKE)},
+    "playground-cell-continue": {"POST": may(INVOKE, {"said": "and then?"})},
+    "playground-cell-rate": {"POST": may(P.ASSET_EDIT, {"verdict": "bad"}, quiet=_THOUGHT)},
+    "playground-cell-keep": {
+        "POST": may(P.ASSET_EDIT, {"dataset": "{team}/d", "row": '{{"input": "a", "expected": "b"}}'})
+    },
+    "prompt-playground": {"GET": sees(ASSET, values={"name": "p"})},
+}
