@@ -31,7 +31,7 @@ PLAYGROUND: Table = {
     "playground-cell-continue": {"POST": may(INVOKE, {"said": "and then?"})},
     "playground-cell-rate": {"POST": may(P.ASSET_EDIT, {"verdict": "bad"}, quiet=_THOUGHT)},
     "playground-cell-keep": {
-        "POST": may(P.ASSET_EDIT, {"dataset": "{team}/d", "row": '{{"input": "a", "expected": "b"}}'})
+        "POST": may(P.ASSET_EDIT, {"dataset": "{team}/d", "row": '{"input": "a", "expected": "b"}'})
     },
-    "prompt-playground": {"GET": sees(ASSET, values={"name": "p"})},
+    "prompt-playground": {"GET": sees(ASSET, values={"name": "p"}, ok=(302,))},
 }
