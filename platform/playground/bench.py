@@ -11,11 +11,12 @@ from accounts.access import Actor
 from accounts.errors import Invalid, Problem
 from accounts.models import Team
 from accounts.numbers import whole
-from playground.columns import MAX_COLUMNS
+from playground.columns import FIELDS, MAX_COLUMNS
 from playground.models import PlaygroundSession
-from playground.rendering import known_variables
+from playground.rendering import known_inputs
 from prompts import reads
-from prompts.checks import check_template
+from prompts.checks import check_content
+from prompts.inputs import Input, from_text
 
 # A column as the form has it, every value a text.
 COLUMN = {
@@ -85,10 +86,12 @@ class Bench:
         """Columns for playground.columns; Invalid names the field: 'columns[0].tools'."""
         return [_given(column, f"columns[{index}]") for index, column in enumerate(self.columns)]
 
-    def rows(self, variables: list[str]) -> list[dict[str, Any]]:
-        """Values of the variables that there are; what was typed for others stays in the form. JSON lists and objects are
-        read as such."""
-        return [{name: _value(row[name]) for name in variables if row.get(name, "") != ""} for row in self.inputs]
+    def rows(self, inputs: Mapping[str, Input]) -> list[dict[str, Any]]:
+        """Values of the inputs that there are, as their types; what was typed for others stays in the form."""
+        return [
+            {name: from_text(one, row[name]) for name, one in inputs.items() if row.get(name, "") != ""}
+            for row in self.inputs
+        ]
 
 
 def _given(column: Mapping[str, str], where: str) -> dict[str, Any]:
@@ -103,15 +106,20 @@ def _given(column: Mapping[str, str], where: str) -> dict[str, Any]:
     found: dict[str, Any] = {"model": column["model"].strip(), "parameters": parameters}
     if column["prompt"].strip():
         return {**found, "prompt": column["prompt"].strip(), "version": column["version"].strip()}
-    content: dict[str, Any] = {"type": "text", "template": column["template"]}
-    if column["system"].strip():
-        messages = [("system", column["system"]), ("user", column["template"])]
-        content = {"type": "chat", "template": [{"role": role, "content": text} for role, text in messages]}
+    content = _content(column)
     if not column["template"].strip():
         raise Invalid(f"{where}.template", "Choose a prompt, or write one here.")
     content["tools"] = _json(column["tools"], f"{where}.tools", list) or []
     content["response_format"] = _json(column["format"], f"{where}.format", dict)
     return {**found, "content": content}
+
+
+def _content(column: Mapping[str, str]) -> dict[str, Any]:
+    """A text, or with words for the system a chat."""
+    if not column["system"].strip():
+        return {"type": "text", "template": column["template"]}
+    messages = [("system", column["system"]), ("user", column["template"])]
+    return {"type": "chat", "template": [{"role": role, "content": text} for role, text in messages]}
 
 
 def _json(text: str, where: str, kind: type) -> Any:
@@ -126,45 +134,39 @@ def _json(text: str, where: str, kind: type) -> Any:
     return value
 
 
-def _value(text: str) -> Any:
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-    return text
-
-
-def variables_of(bench: Bench, team: Team, *, by: Actor) -> list[str]:
-    """The variables that the columns have now, in the order in which they come; a column that can't be read has none."""
-    found: dict[str, None] = {}
+def inputs_for(bench: Bench, team: Team, *, by: Actor) -> dict[str, Input]:
+    """What the columns take now, by name, in the order in which it comes; a column that can't be read takes nothing."""
+    found: dict[str, Input] = {}
     for column in bench.columns:
         try:
-            names = _variables(column, team, by)
+            for one in _inputs(column, team, by):
+                found.setdefault(one.name, one)
         except Problem:
             continue
-        found |= dict.fromkeys(names)
-    return list(found)
+    return found
 
 
-def _variables(column: Mapping[str, str], team: Team, by: Actor) -> list[str]:
+def _inputs(column: Mapping[str, str], team: Team, by: Actor) -> list[Input]:
     name, version = column["prompt"].strip(), column["version"].strip() or "latest"
     if not name:
-        names: set[str] = set()
-        for text in (column["system"], column["template"]):
-            if text.strip():
-                names |= set(check_template("text", text))
-        return sorted(names)
+        if not column["template"].strip():
+            return []
+        content = _content(column)
+        return known_inputs(check_content(**content, team=team, by=by))
     address = name if name.startswith(f"{team.name}/") else f"{team.name}/{name}"
     number = whole(version)
     if version == "draft":
-        draft = reads.get_prompt(by, address).drafts.filter(author=by.user, branch="main").first()
+        prompt = reads.get_prompt(by, address)
+        draft = prompt.drafts.filter(author=by.user, branch="main").first()
         if draft is None:
             return []
-        return list(check_template(draft.content.get("type", "text"), draft.content.get("template")))
+        fields = {key: draft.content[key] for key in FIELDS if key in draft.content}
+        return known_inputs(
+            check_content(**{"type": "text", "template": "", **fields}, team=team, prompt=prompt, by=by)
+        )
     row = (
         reads.get_version(by, reads.get_prompt(by, address), number)
         if number is not None
         else reads.resolve_label(by, address, version)
     )
-    return known_variables(row)
+    return known_inputs(row)

@@ -14,7 +14,7 @@ from accounts.access import Actor
 from accounts.errors import Invalid, NotFound, Problem
 from accounts.models import Team
 from accounts.numbers import whole
-from playground.rendering import known_variables
+from playground.rendering import known_inputs
 from prompts import reads
 from prompts.checks import check_content
 from prompts.models import Prompt, PromptVersion
@@ -66,7 +66,7 @@ def _frozen(team: Team, given: Any, index: int, by: Actor) -> dict[str, Any]:
     if bool(prompt) == bool(content):
         raise Invalid("prompt", "Give a prompt, or content in its place: one of the two.")
     if content:
-        column |= _of_content(team, content)
+        column |= _of_content(team, content, None, by)
     elif not isinstance(prompt, str):
         raise Invalid("prompt", "Name a prompt: 'team/name'.")
     else:
@@ -79,7 +79,7 @@ def _frozen(team: Team, given: Any, index: int, by: Actor) -> dict[str, Any]:
     return column
 
 
-def _of_content(team: Team, content: Any) -> dict[str, Any]:
+def _of_content(team: Team, content: Any, prompt: Prompt | None, by: Actor) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise Invalid("content", 'Content has a version\'s fields: {"type": "text", "template": "…"}.')
     if unknown := sorted(set(content) - set(FIELDS)):
@@ -87,11 +87,15 @@ def _of_content(team: Team, content: Any) -> dict[str, Any]:
     fields = {"type": "text", **content}
     fields.setdefault("template", "")
     try:
-        checked = check_content(**fields)
+        checked = check_content(**fields, team=team, prompt=prompt, by=by)
     except Invalid as problem:
         problem.errors = {f"content.{field}": texts for field, texts in problem.errors.items()}
         raise
-    return {"content": checked.fields, "variables": list(checked.variables), "digest": checked.digest}
+    return {
+        "content": checked.fields,
+        "variables": [one.name for one in known_inputs(checked)],
+        "digest": checked.digest,
+    }
 
 
 def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, Any]:
@@ -111,7 +115,7 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
         if draft is None:
             raise Invalid("version", f"You have no draft of {prompt}.")
         fields = {name: draft.content[name] for name in FIELDS if name in draft.content}
-        return {**_of_content(team, fields), "prompt": str(prompt), "prompt_id": prompt.pk}
+        return {**_of_content(team, fields, prompt, by), "prompt": str(prompt), "prompt_id": prompt.pk}
     number = whole(wanted)
     try:
         row = (
@@ -125,7 +129,7 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
         ) from None
     return {
         "prompt": str(row.prompt), "prompt_id": row.prompt_id, "version": row.number, "version_id": row.pk,
-        "digest": row.digest, "content": {name: getattr(row, name) for name in FIELDS}, "variables": known_variables(row),
+        "digest": row.digest, "content": {name: getattr(row, name) for name in FIELDS}, "variables": [one.name for one in known_inputs(row)],
     }  # fmt: skip
 
 

@@ -10,22 +10,38 @@ import rfc8785
 
 from accounts.access import Actor
 from accounts.errors import Invalid
+from accounts.models import Team
 from prompts import rendering
+from prompts.checks import Content, check_content
+from prompts.inputs import Input
 from prompts.models import PromptVersion
 
 LONGEST = 256 * 1024  # characters of rendered messages
 
 
-def known_variables(version: PromptVersion) -> list[str]:
-    return list(version.variables)
+Source = PromptVersion | Content
 
 
-def messages_of(column: Mapping[str, Any], values: Mapping[str, Any], *, by: Actor) -> list[dict[str, Any]]:
+def known_inputs(source: Source) -> list[Input]:
+    """Every value that a prompt takes, declared ones first; lists of messages for its placeholders among them."""
+    return rendering.inputs_of(source)
+
+
+def source_of(column: Mapping[str, Any], team: Team, *, by: Actor) -> Source:
+    """What a frozen column renders: the version, else its content, checked again as the actor sees what it includes."""
+    if column["version_id"] is not None:
+        return PromptVersion.objects.select_related("prompt__team").get(pk=column["version_id"])
+    return check_content(**column["content"], team=team, by=by)
+
+
+def messages_of(
+    source: Source, column: Mapping[str, Any], values: Mapping[str, Any], *, by: Actor
+) -> list[dict[str, Any]]:
     """The messages of a column's first turn. Values of variables that it hasn't got are other columns' and left out."""
     known = set(column["variables"])
     given = {name: value for name, value in values.items() if name in known}
-    text = rendering.render(column["content"]["template"], given)
-    messages = [{"role": "user", "content": text}] if isinstance(text, str) else [dict(message) for message in text]
+    found = rendering.render_version(source, given, by=by).rendered
+    messages = [{"role": "user", "content": found}] if isinstance(found, str) else [dict(message) for message in found]
     check_length(messages)
     return messages
 

@@ -78,6 +78,7 @@ class _Turn:
         self._jobs: dict[int, tuple[Job, int]] = {}  # under way, with how often each was tried
         self._actors: dict[int, Actor] = {}
         self._models: dict[tuple[str, int], Deployment | Problem] = {}
+        self._sources: dict[tuple[int, int], rendering.Source] = {}
         self._priced: dict[str, Deployment] = {}
         self._rows: dict[int, dict[str, Any]] = {}
 
@@ -143,7 +144,10 @@ class _Turn:
 
     def _messages(self, cell: Cell, column: dict[str, Any], by: Actor) -> list[dict[str, Any]]:
         if cell.turn == 0:
-            return rendering.messages_of(column, self._values(cell.row), by=by)
+            key = (cell.column, id(by))
+            if key not in self._sources:
+                self._sources[key] = rendering.source_of(column, self.run.team, by=by)
+            return rendering.messages_of(self._sources[key], column, self._values(cell.row), by=by)
         before = self.run.cells.get(row=cell.row, column=cell.column, repeat=cell.repeat, turn=cell.turn - 1)
         said: dict[str, Any] = {"role": "assistant", "content": before.output}
         if before.tool_calls:

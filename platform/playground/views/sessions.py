@@ -21,7 +21,7 @@ from accounts.roles import Permission
 from playground import actions, reads
 from playground.actions.common import require_play
 from playground.actions.sessions import is_author
-from playground.bench import Bench, variables_of
+from playground.bench import Bench, inputs_for
 from playground.models import PlaygroundRun, PlaygroundSession
 from playground.views.runs import results
 from prompts.models import Prompt
@@ -160,7 +160,7 @@ def _run_given(bench: Bench, team: Team, by: Actor) -> dict[str, Any]:
             raise Invalid(name, "Use a whole number, at least 1.")
     given: dict[str, Any] = {"columns": columns, "repeats": numbers["repeats"] or 1}
     if not options["dataset"].strip():
-        return {**given, "inputs": bench.rows(variables_of(bench, team, by=by))}
+        return {**given, "inputs": bench.rows(inputs_for(bench, team, by=by))}
     name = options["dataset"].strip()
     try:
         dataset = get_asset(by, Asset.Kind.DATASET, name if "/" in name else f"{team.name}/{name}")
@@ -206,7 +206,7 @@ def _page(
     problem: Invalid | None = None,
 ) -> HttpResponse:
     errors = {field: " ".join(texts) for field, texts in problem.errors.items()} if problem else {}
-    variables = variables_of(bench, team, by=by)
+    variables = list(inputs_for(bench, team, by=by))
     run: PlaygroundRun | None = None
     if session is not None:
         run = reads.list_runs(by).filter(session=session).order_by("-id").first()
