@@ -65,6 +65,16 @@ class VersionOut(serializers.Serializer[Any]):
     digest = serializers.CharField()
     message = serializers.CharField()
     labels = serializers.ListField(child=serializers.CharField(), required=False)
+    includes = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="With ?resolve=1: the key in `included` by what the template calls it.",
+    )
+    included = serializers.DictField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text='With ?resolve=1: {"prompt", "number", "digest", "format", "template", "inputs", "includes"} by key.',
+    )
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField()
 

@@ -9,7 +9,7 @@ from accounts.errors import Invalid
 from accounts.rest import ApiView, page_response
 from prompts import actions, answers, uses
 from prompts import serializers as shapes
-from prompts.api.common import PAGE, page_of
+from prompts.api.common import PAGE, RESOLVE, page_of, resolved_where_asked
 from prompts.models import Label
 from prompts.reads import get_prompt, resolve_label
 
@@ -29,13 +29,16 @@ class LabelView(ApiView):
     @extend_schema(
         operation_id="prompt_labels_get",
         description="The version that the label points at; `latest` is the newest. Send the ETag as If-None-Match for a 304.",
+        parameters=[RESOLVE],
         responses={200: shapes.VersionOut, 304: None},
     )
     def get(self, request: Request, team: str, name: str, label: str) -> HttpResponse:
         """The version that a label points at. Answers with an ETag."""
         version = resolve_label(self.by, f"{team}/{name}", label)
         uses.note_by(self.by, version.pk, label)
-        return answers.tagged(request, team, answers.body_of(version))
+        return answers.tagged(
+            request, team, answers.body_of(version, more=resolved_where_asked(request, version, self.by))
+        )
 
     @extend_schema(operation_id="prompt_labels_move", request=shapes.MoveIn, responses=shapes.LabelOut)
     def put(self, request: Request, team: str, name: str, label: str) -> Response:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.rest import ApiView, page_response
 from prompts import actions, answers, differences, uses
 from prompts import serializers as shapes
-from prompts.api.common import PAGE, number_of, page_of, raw_field
+from prompts.api.common import PAGE, RESOLVE, number_of, page_of, raw_field, resolved_where_asked
 from prompts.api.rendering import RenderIn, RenderOut, render_answer
 from prompts.reads import get_prompt, get_version, labels_of
 
@@ -36,12 +36,16 @@ class Versions(ApiView):
 
 
 class VersionView(ApiView):
-    @extend_schema(operation_id="prompt_versions_get", responses={200: shapes.VersionOut, 304: None})
+    @extend_schema(
+        operation_id="prompt_versions_get", parameters=[RESOLVE], responses={200: shapes.VersionOut, 304: None}
+    )
     def get(self, request: Request, team: str, name: str, number: int) -> HttpResponse:
         """One version with its template. Answers with an ETag."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
         uses.note_by(self.by, version.pk)
-        return answers.tagged(request, team, answers.body_of(version, labels_of([version]).get(version.pk, [])))
+        labels = labels_of([version]).get(version.pk, [])
+        more = resolved_where_asked(request, version, self.by)
+        return answers.tagged(request, team, answers.body_of(version, labels, more))
 
 
 class Render(ApiView):

@@ -262,6 +262,25 @@ def test_writing_listing_and_labels(world, site, client_with):
         client.prompts.label("acme/notes", "production", 1)
 
 
+def test_the_site_and_the_client_fill_in_mustache_by_the_same_code():
+    ours, theirs = (ROOT / path for path in ("prompts/mustache.py", "platform/countersign/prompts/mustache.py"))
+    assert ours.read_bytes() == theirs.read_bytes(), "one was changed: copy it over the other"
+
+
+def test_what_is_included_comes_with_it_and_is_refreshed_with_it(world, site, client_with):
+    by = Actor(world.cast.alice)
+    outer = actions.create_prompt(team=world.cast.team, name="outer", by=by)
+    text = "{% include 'support/first reply@candidate' %}!"
+    actions.create_version(prompt=outer, type="text", template=text, by=by)
+    client = client_with(site, fresh_s=0)
+    prompt = client.prompts.get("acme/outer@latest")
+    assert prompt.render(name="Ada") == "Hello Ada!"
+    (entry,) = client.prompts._cache.entries()
+    assert entry.concerns(NAME) and not entry.concerns("acme/another")
+    world.label(world.write("Hi {{ name }}"))
+    eventually(lambda: client.prompts.get("acme/outer@latest").render(name="Ada") == "Hi Ada!")
+
+
 def test_messages_stand_for_a_placeholder():
     turn = {"role": "user", "content": "{{ q }}"}
     prompt = prompt_of([{"type": "placeholder", "name": "history"}, turn])

@@ -158,3 +158,23 @@ def test_counts_wait_while_the_database_is_away(prompt, cast, monkeypatch):
     uses.note(version.pk, cast.victor.pk)
     assert uses.flush() == 1
     assert PromptUse.objects.get().fetches == 2
+
+
+def test_a_resolved_version_comes_with_what_it_includes(prompt, cast, api, actor, django_assert_num_queries):
+    client, by = api(cast.victor), actor(cast.alice)
+    plain = ask(client, f"{PATHS[0]}?resolve=1")
+    assert json.loads(plain.content)["included"] == {} and plain.content == client.get(f"{PATHS[0]}?resolve=1").content
+    outer = actions.create_prompt(team=cast.team, name="outer", by=by)
+    text = "{% include 'support/first reply é@staging' %}!"
+    actions.create_version(prompt=outer, type="text", template=text, by=by)
+    address = "/api/v1/prompts/acme/outer/labels/latest?resolve=1"
+    assert ask(client, address) is None
+    found = client.get(address).json()
+    assert found["includes"] == {"support/first reply é@staging": "acme/support/first reply é:1"}
+    assert found["included"]["acme/support/first reply é:1"]["template"] == "Hello {{ name }} 👋"
+    assert "included" not in json.loads(ask(client, address.partition("?")[0]).content)
+    etag = client.get(address)["ETag"]
+    second = actions.create_version(prompt=prompt, type="text", template="Hi", by=by)
+    actions.move_label(prompt=prompt, label="staging", version=second, by=by)
+    assert client.get(address, headers={"if-none-match": etag}).status_code == 200
+    assert client.get(f"{PATHS[0]}?resolve=x").status_code == 400
