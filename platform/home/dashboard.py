@@ -10,7 +10,8 @@ from governance.ledger.models import AuditEvent
 from governance.ledger.reads import Filter, find
 from governance.models import ApprovalRequest
 from home import approvals
-from prompts.models import Prompt
+from prompts.drafts import list_drafts
+from prompts.models import Prompt, PromptDraft
 from registry.models import Asset
 from serving.models import Deployment
 from tracking.models import Run
@@ -67,6 +68,12 @@ def running(actor: Actor, team: Team) -> list[Job]:
         for row in runs[:_SHOWN]
     ]  # fmt: skip
     return jobs
+
+
+def drafts(actor: Actor, team: Team) -> list[PromptDraft]:
+    """What the person is writing in the team, and nobody else sees."""
+    rows = list_drafts(actor).filter(prompt__team=team)
+    return list(rows.order_by("-saved_at", "-id")[:_SHOWN])
 
 
 def deployments(actor: Actor, team: Team) -> list[Deployment]:

@@ -27,6 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "team": team,
         "waiting": dashboard.waiting(by, team),
         "asked": dashboard.asked(by, team),
+        "drafts": dashboard.drafts(by, team),
         "jobs": dashboard.running(by, team),
         "deployments": dashboard.deployments(by, team),
         "changed": dashboard.changed(by, team),

@@ -1,5 +1,7 @@
 """What is under way: branches, and drafts that are saved while somebody types."""
 
+from urllib.parse import urlencode
+
 from django.db import models
 from django.utils import timezone
 
@@ -50,3 +52,8 @@ class PromptDraft(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prompt} draft of {self.author_id}"
+
+    def get_absolute_url(self) -> str:
+        """The editor, which opens with it."""
+        branch = "" if self.branch == MAIN else f"?{urlencode({'branch': self.branch})}"
+        return f"{self.prompt.get_absolute_url()}/versions/new{branch}"

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.access import Actor, require
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import Conflict, NotFound, Problem
+from accounts.errors import Conflict, Invalid, NotFound, Problem
 from accounts.models import Team
 from accounts.numbers import whole
 from accounts.roles import Permission
@@ -50,7 +50,8 @@ def version_create(request: HttpRequest, team: str, name: str) -> HttpResponse:
     if operation:
         written.edit(operation)
         return _show(request, prompt, written, _posted_base(request, prompt), None)
-    head = _head(prompt, written.branch)
+    new_branch = request.POST.get("new_branch", "").strip()
+    head = None if new_branch else _head(prompt, written.branch)
     try:
         version = _save(request, by, prompt, written, head)
     except Problem as problem:
@@ -110,11 +111,21 @@ def _save(
             errors={"branch": [f"Version {head.number} was saved here since you began, by {head.created_by}."]},
             code="head_moved",
         )
-    version = actions.create_version(
-        prompt=prompt, **written.fields(), message=written.message, branch=written.branch, by=by
-    )
-    actions.discard_draft(prompt=prompt, branch=request.POST.get("draft_branch") or written.branch, by=by)
+    branch, base = written.branch, _posted_base(request, prompt)
+    if (name := request.POST.get("new_branch", "").strip()) and base is not None:
+        branch = _branch_off(prompt, name, base, by)
+    version = actions.create_version(prompt=prompt, **written.fields(), message=written.message, branch=branch, by=by)
+    actions.discard_draft(prompt=prompt, branch=request.POST.get("draft_branch") or branch, by=by)
     return version
+
+
+def _branch_off(prompt: Prompt, name: str, start: PromptVersion, by: Actor) -> str:
+    """A new branch from where the writer began; its problems are about the form's own field."""
+    try:
+        return actions.create_branch(prompt=prompt, name=name, start=start, by=by).name
+    except (Conflict, Invalid) as problem:
+        problem.errors = {"new_branch": [text for texts in problem.errors.values() for text in texts]}
+        raise
 
 
 def _wants_json(request: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from prompts import actions
+from prompts.drafts import list_drafts
 from prompts.extras import chips_of
 from prompts.forms import DescriptionForm, LabelForm, describe
 from prompts.models import Prompt
@@ -49,6 +50,7 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
     context = {
         **frame,
         "versions": rows,
+        "drafts": list(list_drafts(by).filter(prompt=prompt).order_by("branch")) if frame["may_edit"] else [],
         "next": following,
         "first_page": not request.GET.get("cursor"),
         "label_form": label_form or LabelForm(initial={"version": frame["latest"] and frame["latest"].number}),

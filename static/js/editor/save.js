@@ -48,7 +48,7 @@ export class Save {
       const answer = await fetch(this.form.action || location.href, { method: "POST", body: this.body(), headers: { Accept: "application/json" } });
       const body = await answer.json().catch(() => null);
       if (answer.ok && body) { this.draft.done(); location.assign(body.url); return; }
-      const texts = Object.entries(body?.errors || {}).flatMap(([field, said]) => said.map((text) => (field === "branch" || field === "name" ? text : `${field}: ${text}`)));
+      const texts = Object.entries(body?.errors || {}).flatMap(([field, said]) => said.map((text) => (["branch", "new_branch", "name", "message"].includes(field) ? text : `${field}: ${text}`)));
       this.tell(texts.length ? texts : [body?.detail || `The site answered ${answer.status}.`]);
       if (body?.code === "head_moved") { $("[name=head]").value = body.head; this.compare(); }
       if (body?.errors?.name) { this.dialog.close(); $("#name").setAttribute("aria-invalid", "true"); this.draft.tell("danger", body.errors.name[0]); $("#name").focus(); }
