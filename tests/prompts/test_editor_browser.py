@@ -166,7 +166,7 @@ def test_a_version_is_saved_by_keys_with_its_difference_shown_first(opened, gree
     page = opened()
     write(page, "Good day {{ name }}")
     saved(page)
-    page.keyboard.press("Control+Shift+s")
+    page.keyboard.press("Control+Shift+S")
     expect(page.locator("#save-difference ins")).to_contain_text("Good day")
     page.locator("#message").fill("More formal")
     page.keyboard.press("Enter")
