@@ -47,8 +47,11 @@ const model = $("#model");
 // What a version would hold, as far as it can be read.
 function fields() {
   const found = { type: $("[name=type]").value, format: format.value, template: template.value, model: model.value.trim() };
-  for (const [name, field] of Object.entries(jsons)) found[name] = read(field.text).value;
-  return found;
+  for (const [name, field] of Object.entries(jsons)) {
+    const { value } = read(field.text);
+    if (value !== null && value !== undefined) found[name] = value;
+  }
+  return config.address ? { ...found, prompt: config.address } : found;
 }
 // What a draft keeps: the same, with JSON as it stands in the editor.
 function content() {
@@ -82,8 +85,8 @@ function counts() {
 
 const preview = new Preview({ api: config.api, team: config.team, values: config.values, template, inputs, fields, onEdit: () => { preview.render(); draft.changed(); } });
 const problems = new Problems({
-  address: `${config.api}prompts/${encodeURIComponent(config.team)}/check`, template, jsons, fields: () => ({ ...fields(), prompt: config.name || undefined }),
-  onChecked: (found) => { variables = found.variables || []; inputs.used(variables); preview.draw(variables); preview.render(); },
+  address: `${config.api}prompts/${encodeURIComponent(config.team)}/check`, template, jsons, fields,
+  onChecked: (found) => { variables = found.variables.filter((name) => !template.placeholders.includes(name)); inputs.used(variables); preview.draw(variables); preview.render(); },
 });
 config.names = Boolean($("#name"));
 const draft = new Draft({ config, content, apply });

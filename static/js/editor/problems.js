@@ -17,8 +17,7 @@ export class Problems {
     this.own = [];
     const body = this.fields();
     for (const [name, field] of Object.entries(this.jsons)) {
-      const { value, problem } = read(field.text);
-      body[name] = value;
+      const { problem } = read(field.text);
       if (problem) this.own.push({ ...problem, field: name });
     }
     if (this.template.length > LARGE) {
