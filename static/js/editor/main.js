@@ -3,7 +3,7 @@ import { placeholder } from "@codemirror/view";
 import { completer } from "./complete.js";
 import { $, call, element } from "./dom.js";
 import { Draft } from "./drafts.js";
-import { Field } from "./field.js";
+import { Field, all } from "./field.js";
 import { Inputs } from "./inputs.js";
 import { read } from "./json.js";
 import { Template } from "./messages.js";
@@ -24,7 +24,7 @@ const keys = [
   { key: "F1", run: () => help(), preventDefault: true },
 ];
 const edited = () => { problems.check(); preview.draw(preview.variables); preview.render(); draft.changed(); };
-let variables = [];
+let variables = Object.keys(config.values);
 const complete = completer({
   api: config.api, team: config.team, format: () => format.value,
   variables: () => {
@@ -86,7 +86,15 @@ function counts() {
 const preview = new Preview({ api: config.api, team: config.team, values: config.values, template, inputs, fields, onEdit: () => { preview.render(); draft.changed(); } });
 const problems = new Problems({
   address: `${config.api}prompts/${encodeURIComponent(config.team)}/check`, template, jsons, fields,
-  onChecked: (found) => { variables = found.variables.filter((name) => !template.placeholders.includes(name)); inputs.used(variables); preview.draw(variables); preview.render(); },
+  onChecked: (found) => {
+    // A text that can't be read says nothing of its variables: those known before stay.
+    const broken = found.problems.some((problem) => problem.severity === "error" && problem.field.startsWith("template"));
+    const names = found.variables.filter((name) => !template.placeholders.includes(name));
+    variables = broken ? [...new Set([...variables, ...names])] : names;
+    inputs.used(variables);
+    preview.draw(variables);
+    preview.render();
+  },
 });
 config.names = Boolean($("#name"));
 const draft = new Draft({ config, content, apply });
@@ -125,6 +133,9 @@ call(`${config.api}deployments?limit=200`).then(({ results }) => {
   $("#models").replaceChildren(...results.map((row) => element("option", { value: row.name })));
 }).catch(() => undefined);
 
+// What was folded away was never measured.
+document.addEventListener("toggle", () => { for (const field of all()) field.view.requestMeasure(); }, true);
+
 counts();
 problems.check.now();
-preview.draw([]);
+preview.draw(variables);

@@ -88,7 +88,12 @@ export class Preview {
   say(text) { this.out.replaceChildren(element("p", { class: "text-secondary mb-0" }, text)); }
   // The last text stays where it was, greyed, with what is wrong above it: nothing jumps while one types.
   fail(error) {
-    const texts = error instanceof Refused ? [...new Set(Object.entries(error.body.errors || { "": [error.message] }).flatMap(([field, said]) => (field.startsWith("template") && /^line \d+/.test(said[0]) ? [] : said)))] : ["No connection: the text is rendered when it is back."];
+    // What the list of problems says already is not said again here.
+    const listed = /^(inputs|tools|response_format|parameters|model|format|type)\b/;
+    const own = (field, said) => !listed.test(field) && !(field.startsWith("template") && /^line \d+/.test(said[0]));
+    const texts = error instanceof Refused
+      ? [...new Set(Object.entries(error.body.errors || { "": [error.message] }).flatMap(([field, said]) => (own(field, said) ? said : [])))]
+      : ["No connection: the text is rendered when it is back."];
     this.out.querySelector(".editor-failed")?.remove();
     this.out.classList.add("is-old");
     if (texts.length) this.out.prepend(element("div", { class: "editor-failed" }, ...texts.slice(0, 5).map((text) => element("p", {}, text))));
