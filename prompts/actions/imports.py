@@ -37,6 +37,7 @@ class Outcome:
     moved: list[str] = field(default_factory=list)
     asks: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    content: dict[str, Any] | None = None  # what a version that differs says: to be tested before it is one
 
 
 def import_entries(
@@ -128,6 +129,8 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
     if done != BEHIND and entry.tags is not None and _set_tags(prompt, entry.tags, entry.base is not None, by):
         done = CHANGED if done == SAME else done
     outcome = Outcome(entry.where, str(prompt), done, version.number, version.get_absolute_url())
+    if done in (CREATED, NEW):
+        outcome.content = {name: getattr(version, name) for name in entry.fields}
     for label in entry.labels:
         try:
             with transaction.atomic():

@@ -51,6 +51,9 @@ class OutcomeOut(serializers.Serializer[Any]):
     url = serializers.CharField()
     moved = serializers.ListField(child=serializers.CharField(), help_text="Labels that were moved.")
     problems = serializers.ListField(child=serializers.CharField(), help_text="In a dry run: why it is refused.")
+    content = serializers.JSONField(
+        allow_null=True, help_text="Of a version that differs: its fields, as `…/tests/runs` takes them."
+    )
     asks = serializers.DictField(help_text="Protected labels, which an import leaves: where to ask for each.")
 
 

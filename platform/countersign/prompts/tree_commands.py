@@ -1,4 +1,4 @@
-"""`countersign prompt pull|push|diff`: prompts as files in a git working tree."""
+"""`countersign prompt pull|push|diff|test`: prompts as files in a git working tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from countersign import commands
 from countersign.errors import Invalid
-from countersign.prompts import working_tree
+from countersign.prompts import checking, working_tree
 from countersign.prompts.commands import Verb
 from countersign.prompts.working_tree import Outcome
 
@@ -31,6 +31,11 @@ def add_to(verb: Verb) -> None:
 
     differing = verb("diff", compare, "Which files of a folder differ from the site (exit code 1 when any does)")
     _where(differing)
+
+    testing = verb("test", check, "Run the site's tests on the files that differ (exit code 1 when any is red)")
+    _where(testing)
+    testing.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="for each prompt (1800)")
+    testing.add_argument("--junit", default="", metavar="FILE", help="write the results as JUnit XML too")
 
 
 def _where(verb: argparse.ArgumentParser) -> None:
@@ -62,6 +67,23 @@ def compare(options: Namespace) -> int:
         found = _pushed(options, client.http, dry_run=True)
     _told(options, found)
     return commands.DIFFERENT if any(one.done != "unchanged" for one in found) else commands.DONE
+
+
+def check(options: Namespace) -> int:
+    """The texts are tested as they are in the files: no version is made."""
+    options.message, options.branch = "", "main"
+    with commands.open_client(options) as client:
+        found = _pushed(options, client.http, dry_run=True)
+        if any(one.problems for one in found):
+            return _told(options, found)
+        results = [
+            checking.run(client.http, one, timeout_s=options.timeout) for one in found if one.content is not None
+        ]
+    if options.junit:
+        Path(options.junit).write_bytes(checking.junit(results))
+    text = "\n".join(line for result in results for line in checking.lines(result, client.site))
+    commands.out(options, [asdict(one) for one in results], text or "No file differs from the site: nothing to test.")
+    return commands.REFUSED if any(result.red for result in results) else commands.DONE
 
 
 def _pushed(options: Namespace, http: Any, *, dry_run: bool) -> list[Outcome]:

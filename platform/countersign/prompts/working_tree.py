@@ -7,7 +7,6 @@ didn't commit is never overwritten.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,6 +38,7 @@ class Outcome:
     version: int
     url: str
     problems: list[str]
+    content: dict[str, Any] | None = None  # of one that differs: the fields of the version that it makes
 
     @property
     def changes(self) -> bool:
@@ -121,7 +121,9 @@ def push(
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
-    return Outcome(row["where"], row["prompt"], row["done"], row["version"], row["url"], row["problems"])
+    return Outcome(
+        row["where"], row["prompt"], row["done"], row["version"], row["url"], row["problems"], row["content"]
+    )
 
 
 def _note_versions(folder: Path, files: dict[str, str], outcomes: list[Outcome]) -> None:
@@ -159,7 +161,3 @@ def _committed(path: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0 and not done.stdout.strip()
-
-
-def changed(outcomes: list[Outcome]) -> Iterator[Outcome]:
-    return (one for one in outcomes if one.changes)
