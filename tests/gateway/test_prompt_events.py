@@ -105,6 +105,17 @@ def test_a_moved_label_is_told_with_what_it_was_before(world, ear):
     assert (listening.hear()[1]["kind"], listening.silent(0.5)) == ("prompt_version.created", True)
 
 
+def test_archiving_and_renaming_are_told(world, ear):
+    listening = ear(world.cast.victor)
+    actions.archive_prompt(prompt=world.prompt, by=world.by)
+    assert listening.hear()[1]["kind"] == "prompt.archived"
+    actions.restore_prompt(prompt=world.prompt, by=world.by)
+    assert listening.hear()[1]["kind"] == "prompt.restored"
+    actions.rename_prompt(prompt=world.prompt, name="support/second reply", by=world.by)
+    told = listening.hear()[1]
+    assert (told["prompt"], told["previous_name"]) == ("support/second reply", "support/first reply")
+
+
 def test_what_rolled_back_is_not_told_and_what_commits_late_is(world, ear):
     listening = ear(world.cast.victor)
     with pytest.raises(RuntimeError), transaction.atomic():

@@ -151,8 +151,9 @@ class Prompts:
                 )
 
     def _told(self, change: dict[str, Any]) -> None:
-        address = f"{change.get('team')}/{change.get('prompt')}"
-        self._refresh(lambda entry: entry.concerns(address))
+        names = {change.get("prompt"), change.get("previous_name")} - {None}
+        addresses = [f"{change.get('team')}/{name}" for name in names]
+        self._refresh(lambda entry: any(entry.concerns(address) for address in addresses))
 
     def _refresh(self, which: Callable[[Entry], bool]) -> None:
         for entry in self._cache.entries():

@@ -73,6 +73,8 @@ def change_of(row: dict[str, Any]) -> Change:
         "previous": before.get("version", before.get("number")),
         "at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
+    if "name" in before:  # renamed: whoever knows it by the old name is meant too
+        told["previous_name"] = before["name"]
     data = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
     return Change(row["id"], row["xid"], row["team_id"], row["prompt_id"], row["name"], label, data)
 
