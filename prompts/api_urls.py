@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from prompts.api import drafts, exchange, labels, prompts, usage, versions
+from prompts.api import composition, drafts, exchange, labels, prompts, rendering, usage, versions
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
@@ -13,10 +13,15 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROMPT}/drafts/<path:branch>", drafts.DraftView.as_view(), name="api-prompt-draft"),
     path("prompts/<str:team>/export", exchange.Export.as_view(), name="api-prompt-export"),
     path("prompts/<str:team>/import", exchange.Import.as_view(), name="api-prompt-import"),
+    path("prompts/<str:team>/render", rendering.RenderContent.as_view(), name="api-prompt-render-content"),
+    path("prompts/<str:team>/check", rendering.Check.as_view(), name="api-prompt-check"),
     path(_PROMPT, prompts.PromptView.as_view(), name="api-prompt-detail"),
     path(f"{_PROMPT}/versions", versions.Versions.as_view(), name="api-prompt-versions"),
     path(f"{_PROMPT}/versions/<int:number>", versions.VersionView.as_view(), name="api-prompt-version"),
     path(f"{_PROMPT}/versions/<int:number>/render", versions.Render.as_view(), name="api-prompt-render"),
+    path(f"{_PROMPT}/render", rendering.RenderLabel.as_view(), name="api-prompt-render-label"),
+    path(f"{_PROMPT}/impact", composition.ImpactView.as_view(), name="api-prompt-impact"),
+    path(f"{_PROMPT}/graph", composition.GraphView.as_view(), name="api-prompt-graph"),
     path(f"{_PROMPT}/diff", versions.DifferenceView.as_view(), name="api-prompt-diff"),
     path(f"{_PROMPT}/usage", usage.UsageView.as_view(), name="api-prompt-usage"),
     path(f"{_PROMPT}/labels", labels.Labels.as_view(), name="api-label-list"),

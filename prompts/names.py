@@ -29,6 +29,7 @@ RESERVED = frozenset(
         "export",
         "graph",
         "impact",
+        "check",
         "rename",
     ]
 )

@@ -88,7 +88,12 @@ def close_branch(*, prompt: Prompt, name: str, reason: str = "", by: Actor) -> P
 
 
 def plan_merge(
-    *, prompt: Prompt, source: str, target: str = MAIN, resolutions: Mapping[str, Any] | None = None
+    *,
+    prompt: Prompt,
+    source: str,
+    target: str = MAIN,
+    resolutions: Mapping[str, Any] | None = None,
+    by: Actor | None = None,
 ) -> Plan:
     """What merging would make, for whoever sees the prompt. Nothing is changed."""
     if source == target:
@@ -101,7 +106,7 @@ def plan_merge(
     # Without a common ancestor all that both have differently is a clash.
     before = content_of(base) if base is not None else dict.fromkeys(FIELDS)
     result = merge(before, content_of(ours), content_of(theirs), resolutions)
-    return Plan(source, target, theirs, ours, base, result, _problem(result.fields), nothing)
+    return Plan(source, target, theirs, ours, base, result, _problem(prompt, result.fields, by), nothing)
 
 
 @transaction.atomic
@@ -127,7 +132,7 @@ def merge_branch(
     branch = None if source == MAIN else get_branch(prompt, source)
     if branch is not None and branch.state != PromptBranch.State.OPEN:
         raise Conflict(f"The branch '{source}' of {prompt} is {branch.state} already.", code="branch_closed")
-    plan = plan_merge(prompt=prompt, source=source, target=target, resolutions=resolutions)
+    plan = plan_merge(prompt=prompt, source=source, target=target, resolutions=resolutions, by=by)
     if expected is not None and expected != (plan.theirs.number, plan.ours.number):
         raise Conflict(
             f"Somebody was quicker: '{source}' is at version {plan.theirs.number} and '{target}' at version {plan.ours.number} "
@@ -168,9 +173,9 @@ def _written(prompt: Prompt, plan: Plan, message: str, by: Actor) -> PromptVersi
     )
 
 
-def _problem(fields: Mapping[str, Any]) -> Problem | None:
+def _problem(prompt: Prompt, fields: Mapping[str, Any], by: Actor | None) -> Problem | None:
     try:
-        check_content(**fields)
+        check_content(**fields, prompt=prompt, by=by)
     except Problem as problem:
         return problem
     return None

@@ -114,7 +114,7 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
         prompt, done = create_prompt(team=team, name=entry.name, description=entry.description or "", by=by), CREATED
     require(by, Permission.ASSET_EDIT, prompt)
     prompt = lock_prompt(prompt)
-    version = _same(prompt, entry, branch)
+    version = _same(prompt, entry, branch, by)
     if version is not None:
         done = BEHIND if _untouched(version, entry, prompt, branch) else SAME
     else:
@@ -157,10 +157,10 @@ def _head(prompt: Prompt, branch: str) -> PromptVersion | None:
     return prompt.versions.filter(branch=branch, deleted_at=None).first()
 
 
-def _same(prompt: Prompt, entry: Entry, branch: str) -> PromptVersion | None:
+def _same(prompt: Prompt, entry: Entry, branch: str, by: Actor) -> PromptVersion | None:
     """The version that says this already: for a file of ours the branch's newest or the one it was written from, for an
     export of versions any on the branch."""
-    digest = check_content(**entry.fields).digest
+    digest = check_content(**entry.fields, team=prompt.team, prompt=prompt, by=by).digest
     if entry.base is None:
         return prompt.versions.filter(branch=branch, digest=digest, deleted_at=None).first()
     head = _head(prompt, branch) or _head(prompt, MAIN)

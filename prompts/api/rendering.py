@@ -1,13 +1,23 @@
 """Native REST: filling in variables, and looking a text over before it is saved."""
 
+from dataclasses import asdict
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import Actor
-from prompts.checks import Content
-from prompts.models import PromptVersion
+from accounts.access import Actor, get_team
+from accounts.errors import Invalid
+from accounts.rest import ApiView
+from prompts import serializers as shapes
+from prompts.api.common import raw_field
+from prompts.api.composition import version_asked
+from prompts.checks import Content, check_content, examine
+from prompts.findings import ERROR
+from prompts.models import Prompt, PromptVersion
+from prompts.reads import get_prompt
 from prompts.rendering import render_version
 
 
@@ -54,3 +64,87 @@ def render_answer(version: PromptVersion | Content, given: dict[str, Any], by: A
             ],
         }
     )
+
+
+class LabelRenderIn(RenderIn):
+    version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
+    label = serializers.CharField(  # type: ignore[assignment]  # declared fields are taken off the class
+        required=False, default="latest", help_text="Where no version is given."
+    )
+
+
+class ContentIn(shapes.VersionIn):
+    """What a version would say, not saved; the template is read as it was sent."""
+
+    message = None
+    prompt = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="The prompt that it is to be a version of."
+    )
+
+
+class ContentRenderIn(ContentIn, RenderIn):
+    pass
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    line = serializers.IntegerField(allow_null=True)
+    column = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField()
+    severity = serializers.CharField(help_text="error or warning.")
+
+
+class CheckOut(serializers.Serializer[Any]):
+    problems = ProblemOut(many=True)
+    variables = serializers.ListField(child=serializers.CharField())
+    includes = serializers.ListField(child=serializers.CharField())
+    digest = serializers.CharField(allow_null=True, help_text="Null while there is an error.")
+
+
+class RenderLabel(ApiView):
+    @extend_schema(operation_id="prompts_render", request=LabelRenderIn, responses=RenderOut)
+    def post(self, request: Request, team: str, name: str) -> Response:
+        """Fill in the variables of the version at a label or number."""
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        given = self.read(LabelRenderIn)
+        return render_answer(version_asked(self, prompt, given["version"], given["label"]), given, self.by)
+
+
+class RenderContent(ApiView):
+    @extend_schema(operation_id="prompts_render_unsaved", request=ContentRenderIn, responses=RenderOut)
+    def post(self, request: Request, team: str) -> Response:
+        """Fill in the variables of a text that is not saved."""
+        given = self.read(ContentRenderIn)
+        fields, where = _content(self, request, given, team)
+        return render_answer(check_content(**fields, **where), given, self.by)
+
+
+class Check(ApiView):
+    @extend_schema(operation_id="prompts_check", request=ContentIn, responses=CheckOut)
+    def post(self, request: Request, team: str) -> Response:
+        """All that is wrong, or looks so, with a text that is not saved, each with line and column."""
+        fields, where = _content(self, request, self.read(ContentIn), team)
+        content, findings = examine(fields, **where)
+        return Response(
+            {
+                "problems": [asdict(p) for p in sorted(findings.problems, key=lambda p: p.severity != ERROR)],
+                "variables": content.variables,
+                "includes": [edge.name for edge in content.includes],
+                "digest": None if findings.errors else content.digest,
+            }
+        )
+
+
+def _content(
+    view: ApiView, request: Request, given: dict[str, Any], name: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a version, and where they belong."""
+    team = get_team(view.by, name)
+    prompt: Prompt | None = None
+    if given["prompt"]:
+        prompt = get_prompt(view.by, given["prompt"] if "/" in given["prompt"] else f"{team.name}/{given['prompt']}")
+        if prompt.team_id != team.pk:
+            raise Invalid("prompt", f"This is not a prompt of {team.name}.")
+    names = ("type", "format", "inputs", "tools", "response_format", "model", "parameters")
+    fields = {name: given[name] for name in names} | {"template": raw_field(request, "template")}
+    return fields, {"team": team, "prompt": prompt, "by": view.by}

@@ -158,7 +158,7 @@ def version_difference(request: HttpRequest, team: str, name: str) -> HttpRespon
     except Problem as problem:
         return render(request, "prompts/editor_difference.html", {"problem": problem})
     try:
-        variables = check_content(**fields).variables
+        variables = check_content(**fields, prompt=prompt, by=by).variables
     except Problem:
         variables = head.variables  # what is wrong with it stands elsewhere on the page
     fields = {key: value for key, value in fields.items() if value is not None}

@@ -13,6 +13,7 @@ from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.playground import PLAYGROUND
 from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
+from tests.matrix.tables.prompt_templates import PROMPT_TEMPLATES
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
@@ -27,6 +28,7 @@ TABLE: Table = {
     **PROMPTS,
     **PROMPT_DELIVERY,
     **PROMPT_EDITOR,
+    **PROMPT_TEMPLATES,
     **GOVERNANCE,
     **REQUESTS,
     **ACCOUNTS,
