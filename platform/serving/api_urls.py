@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from serving import api
+from serving import api, tokenizing_api
 
 DEPLOYMENT = "deployments/<str:team>/<str:name>"
 
@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{DEPLOYMENT}/start", api.DeploymentStartView.as_view(), name="api-deployment-start"),
     path(f"{DEPLOYMENT}/logs", api.DeploymentLogsView.as_view(), name="api-deployment-logs"),
     path(f"{DEPLOYMENT}/revisions", api.RevisionListView.as_view(), name="api-deployment-revisions"),
+    path("tokenize", tokenizing_api.Tokenize.as_view(), name="api-tokenize"),
     path("cluster", api.ClusterView.as_view(), name="api-cluster"),
 ]

@@ -1,12 +1,13 @@
 """Checking, rendering and composing prompts."""
 
-from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Table, sees
+from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Table, account, sees
 
 _TEXT = {"type": "text", "template": "Hi {{ x }}", "variables": {"x": "1"}}
 PROMPT_TEMPLATES: Table = {
     "api-prompt-render-content": {"POST": sees(TEAM, body=_TEXT, quiet=NO_CHANGE)},
     "api-prompt-check": {"POST": sees(TEAM, body=_TEXT, quiet=NO_CHANGE)},
     "api-prompt-render-label": {"POST": sees(ASSET, body={"variables": {"x": "1"}}, quiet=NO_CHANGE)},
+    "api-tokenize": {"POST": account({"text": "a word or two"}, quiet=NO_CHANGE)},
     "api-prompt-impact": {"GET": sees(ASSET)},
     "api-prompt-graph": {"GET": sees(ASSET)},
 }
