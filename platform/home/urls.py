@@ -4,6 +4,7 @@ from django.urls import path
 
 from home import views
 from home.comparison import urls as comparison
+from home.composition.views import composition_page
 from home.lineage.views import lineage_page
 
 urlpatterns = [
@@ -12,6 +13,7 @@ urlpatterns = [
         path(f"{kind}s/<str:team>/<str:name>/lineage", lineage_page, {"kind": kind}, name=f"{kind}-lineage")
         for kind in ("model", "dataset")
     ],
+    path("prompts/<str:team>/<prompt_name:name>/graph", composition_page, name="prompt-graph"),
     path("search", views.search_everything, name="search"),
     *comparison.urlpatterns,
 ]

@@ -14,6 +14,7 @@ from governance.renewals import EvidencePair, renewal_evidence
 from governance.rules import MetricCheck
 from home import approvals
 from home.comparison import Comparison, compare
+from home.requests.composition import Composed, composed
 from home.requests.timeline import Entry, timeline
 from home.requests.wording import decisions_in_force, headline
 
@@ -116,6 +117,7 @@ class Detail:
     first_open: Any
     before_label: str
     after_label: str
+    composed: Composed
 
 
 def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) -> Detail:
@@ -152,6 +154,7 @@ def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) ->
         first_open=next((line for line in judged.lines if line.state != policies.PASSED), None),
         before_label=_before_label(request),
         after_label=f"version {request.version_number}",
+        composed=composed(request, actor),
     )
 
 

@@ -8,6 +8,7 @@ PROMPT_TEMPLATES: Table = {
     "api-prompt-check": {"POST": sees(TEAM, body=_TEXT, quiet=NO_CHANGE)},
     "api-prompt-render-label": {"POST": sees(ASSET, body={"variables": {"x": "1"}}, quiet=NO_CHANGE)},
     "api-tokenize": {"POST": account({"text": "a word or two"}, quiet=NO_CHANGE)},
+    "prompt-graph": {"GET": sees(ASSET)},
     "api-prompt-impact": {"GET": sees(ASSET)},
     "api-prompt-graph": {"GET": sees(ASSET)},
 }

@@ -1,0 +1,1 @@
+"""Pages: what a prompt includes and what includes it."""
