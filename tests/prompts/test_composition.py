@@ -208,7 +208,7 @@ def test_behind_a_protected_label_nothing_changes_unapproved(write, cast, actor,
         actions.request_move(version=indirect, slot="production", by=by)
     pinned = write("main", '{% include "tone:1" %}')
     request = actions.request_move(version=pinned, slot="production", reason="go", by=by)
-    review(request=request, verdict="approve", by=actor(cast.bob))
+    review(request=request, verdict="approve", comment="", on=pinned.prompt, by=actor(cast.bob))
     moves = get_prompt(by, "acme/main").labels.values_list("name", "version__number")
     assert ("production", 2) in set(moves) or request.state != "applied"
 

@@ -5,11 +5,12 @@ import io
 import json
 
 import pytest
+from django.utils import timezone
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from accounts.errors import TooLarge
 from registry import storage
-from registry.models import Blob, File
+from registry.models import Blob, File, Version
 from serving import tokenizing
 from serving.chat_template import TemplateRefused, fill
 from tests.serving.conftest import make_version
@@ -37,11 +38,18 @@ def _forget():
     tokenizing._cache.clear()
 
 
+def unregistered(cast, name):
+    """A version that still takes files."""
+    return make_version(cast, name=name, state="draft", digest="", registered_at=None, registered_by=None)
+
+
 @pytest.fixture
 def model(cast):
-    version = make_version(cast)
+    version = unregistered(cast, "date-normaliser")
     put(version, "tokenizer.json", tokenizer_json())
     put(version, "tokenizer_config.json", json.dumps({"chat_template": TEMPLATE, "eos_token": "</s>"}).encode())
+    facts = {"digest": f"sha256:{'0' * 64}", "registered_at": timezone.now(), "registered_by": cast.alice}
+    Version.objects.filter(pk=version.pk).update(state="registered", **facts)
     return version
 
 
@@ -71,9 +79,9 @@ def test_a_model_that_one_may_not_see_counts_as_unknown(model, cast, actor):
 
 
 def test_a_broken_tokenizer_is_said(cast, actor):
-    version = make_version(cast, name="broken")
+    version = unregistered(cast, "broken")
     put(version, "tokenizer.json", b'{"model": 3}')
-    found = tokenizing.count("acme/broken", "hello", actor(cast.victor))
+    found = tokenizing.count("acme/broken:1", "hello", actor(cast.victor))
     assert not found.exact and "can't be read" in found.counted_with
 
 
