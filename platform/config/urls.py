@@ -19,6 +19,7 @@ PAGES = [
     "evaluation",
     "tracking",
     "playground",
+    "prompt_tests",
 ]
 
 urlpatterns = [

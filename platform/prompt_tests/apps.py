@@ -6,6 +6,10 @@ class PromptTestsConfig(AppConfig):
 
     def ready(self) -> None:
         from prompt_tests.actions import run_on_save
-        from prompts.extras import when_version_is_made
+        from prompt_tests.reads import chips
+        from prompts.extras import add_version_extra, when_version_is_made
+        from prompts.tabs import add_tab
 
         when_version_is_made(run_on_save)
+        add_version_extra(chips)
+        add_tab("tests", "Tests", "prompt-tests", 40)

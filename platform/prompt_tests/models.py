@@ -164,6 +164,10 @@ class SuiteRun(Leased):
         return 100 * self.done / self.total if self.total else 0.0
 
     @property
+    def cost_text(self) -> str:
+        return "" if self.cost is None else f"{self.cost.normalize():f}"
+
+    @property
     def seconds(self) -> float | None:
         if self.started_at is None:
             return None

@@ -14,6 +14,7 @@ from tests.matrix.tables.playground import PLAYGROUND
 from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
 from tests.matrix.tables.prompt_templates import PROMPT_TEMPLATES
+from tests.matrix.tables.prompt_tests import PROMPT_TESTS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
 from tests.matrix.tables.serving import EVALUATIONS, SERVING
 from tests.matrix.tables.site import ALLAUTH, SITE
@@ -44,4 +45,5 @@ TABLE: Table = {
     **STORAGE,
     **FORMATS,
     **SUPPLY,
+    **PROMPT_TESTS,
 }

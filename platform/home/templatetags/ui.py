@@ -29,6 +29,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "running": ("Running", "good", "player-play"),
     "succeeded": ("Succeeded", "good", "circle-check"),
     "failed": ("Failed", "bad", "circle-x"),
+    "green": ("Green", "good", "circle-check"),
+    "red": ("Red", "bad", "circle-x"),
     "cancelled": ("Cancelled", "quiet", "ban"),
     "stopped": ("Stopped", "quiet", "player-stop"),
     "open": ("Open", "info", "circle-dot"),
