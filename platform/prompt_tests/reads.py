@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
@@ -47,11 +48,11 @@ def may_read_rows(by: Actor, run: SuiteRun) -> bool:
     return run.dataset_version is None or gates.may_read(by, run.dataset_version.asset)
 
 
-def results_of(by: Actor, run: SuiteRun, *, show: str = "all", against: SuiteRun | None = None) -> QuerySet[CaseResult]:
+def results_of(by: Actor, run: SuiteRun, *, show: str = "all", against: SuiteRun | None = None) -> QuerySet[Any]:
     """Results to be ordered by the caller. With `against`, each says whether the same test passed there (`was`) and its output."""
     if show not in SHOW:
         raise Invalid("show", f"Use one of {', '.join(SHOW)}.")
-    rows = CaseResult.objects.filter(run=run)
+    rows: QuerySet[Any] = CaseResult.objects.filter(run=run)
     if not may_read_rows(by, run):
         rows = rows.filter(row=None)
     if against is not None:

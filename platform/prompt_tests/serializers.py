@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from prompt_tests.assertions import KINDS
-from prompt_tests.models import CaseResult, SuiteRevision, SuiteRun
+from prompt_tests.models import SuiteRevision, SuiteRun
 
 
 class AssertionOut(serializers.Serializer[Any]):
@@ -194,7 +194,8 @@ def show_run(run: SuiteRun) -> dict[str, Any]:
     }
 
 
-def show_result(result: CaseResult) -> dict[str, Any]:
+def show_result(result: Any) -> dict[str, Any]:
+    """A CaseResult, with what a comparison adds to its row, in the shape of CaseResultOut."""
     shown = {
         "index": result.index,
         "case": result.label,

@@ -106,7 +106,7 @@ def test_a_run_is_started_and_its_failures_come_first(alice, testing):
     run = SuiteRun.objects.get()
     assert page.status_code == 302 and page.headers["Location"] == f"/prompt-tests/{run.pk}"
     waiting = alice.get(page.headers["Location"]).content.decode()
-    assert f'hx-get="/prompt-tests/{run.pk}/live"' in waiting
+    assert f'hx-get="/prompt-tests/{run.pk}/live' in waiting
     testing.finish(run)
     text = alice.get(f"/prompt-tests/{run.pk}").content.decode()
     assert "hx-trigger" not in text.split('id="test-run"')[1][:200]
