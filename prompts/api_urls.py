@@ -2,12 +2,24 @@
 
 from django.urls import URLPattern, path
 
-from prompts.api import composition, drafts, exchange, labels, prompts, rendering, usage, versions
+from prompts.api import (
+    branches,
+    composition,
+    drafts,
+    exchange,
+    labels,
+    prompts,
+    rendering,
+    tags,
+    usage,
+    versions,
+)
 
 _PROMPT = "prompts/<str:team>/<prompt_name:name>"
 
 urlpatterns: list[URLPattern] = [
     path("prompts", prompts.Prompts.as_view(), name="api-prompt-list"),
+    path("prompt-folders", prompts.Folders.as_view(), name="api-prompt-folders"),
     path("prompt-drafts", drafts.MyDrafts.as_view(), name="api-prompt-drafts-mine"),
     path(f"{_PROMPT}/drafts", drafts.Drafts.as_view(), name="api-prompt-drafts"),
     path(f"{_PROMPT}/drafts/<path:branch>", drafts.DraftView.as_view(), name="api-prompt-draft"),
@@ -27,4 +39,21 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROMPT}/labels", labels.Labels.as_view(), name="api-label-list"),
     path(f"{_PROMPT}/labels/<str:label>", labels.LabelView.as_view(), name="api-label-detail"),
     path(f"{_PROMPT}/labels/<str:label>/history", labels.LabelHistory.as_view(), name="api-label-history"),
+    path(f"{_PROMPT}/labels/<str:label>/rollback", labels.LabelRollBack.as_view(), name="api-label-rollback"),
+    path(f"{_PROMPT}/restore", prompts.PromptRestore.as_view(), name="api-prompt-restore"),
+    path(f"{_PROMPT}/tags", tags.Tags.as_view(), name="api-prompt-tags"),
+    path(f"{_PROMPT}/tags/<path:key>", tags.TagView.as_view(), name="api-prompt-tag"),
+    path(f"{_PROMPT}/versions/<int:number>/restore", tags.VersionRestore.as_view(), name="api-prompt-version-restore"),
+    path(f"{_PROMPT}/versions/<int:number>/tags", tags.VersionTags.as_view(), name="api-prompt-version-tags"),
+    path(
+        f"{_PROMPT}/versions/<int:number>/tags/<path:key>", tags.VersionTagView.as_view(), name="api-prompt-version-tag"
+    ),
+    path(f"{_PROMPT}/branches", branches.Branches.as_view(), name="api-prompt-branches"),
+    path(f"{_PROMPT}/branches/<str:branch>", branches.BranchView.as_view(), name="api-prompt-branch"),
+    path(f"{_PROMPT}/branches/<str:branch>/merge", branches.Merge.as_view(), name="api-prompt-merge"),
+    path(
+        f"{_PROMPT}/branches/<str:branch>/merge/preview",
+        branches.MergePreview.as_view(),
+        name="api-prompt-merge-preview",
+    ),
 ]

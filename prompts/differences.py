@@ -1,16 +1,23 @@
-"""What changed between two versions: words in a text, messages in a chat, keys in the parameters."""
+"""What changed between two versions: words in a text, messages in a chat, keys in everything else."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
+from prompts.alignment import aligned, role_of, text_of
 from prompts.models import PromptVersion
 
 Op = Literal["equal", "insert", "delete"]
 # Above this many pieces on both sides together words become lines, and lines one block: the comparison is quadratic.
 _MAX_PIECES = 6_000
+# A word; two letters that make a flag; any other sign with all that is drawn over it or joined to it: no difference cuts one in two.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u093c-\u094f\u20d0-\u20f0\ufe00-\ufe0f\U0001f3fb-\U0001f3ff"
+)
+_WORD = rf"\s+|(?:\w[{_MARKS}]*)+|[\U0001f1e6-\U0001f1ff]{{2}}|[^\w\s][{_MARKS}]*(?:\u200d[^\s][{_MARKS}]*)*"
+_LINE = r"[^\n]*\n|[^\n]+"
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,9 @@ class Piece:
 
 @dataclass(frozen=True)
 class MessageChange:
-    """A message: same, changed, added or removed. Numbers count from 1, None where it is not."""
+    """A message: same, changed, added, removed or moved (the same, at another place). Numbers count from 1, None where it is not."""
 
-    op: Literal["same", "changed", "added", "removed"]
+    op: Literal["same", "changed", "added", "removed", "moved"]
     role_before: str | None
     role_after: str | None
     number_before: int | None
@@ -35,7 +42,7 @@ class MessageChange:
 
 @dataclass(frozen=True)
 class KeyChange:
-    """A parameter: changed, added or removed."""
+    """A value at a path such as 'stop[0]' or 'get_weather.parameters.properties.city.type': changed, added or removed."""
 
     key: str
     op: Literal["changed", "added", "removed"]
@@ -51,98 +58,144 @@ class Difference:
     parameters: list[KeyChange]
     variables_added: list[str] = field(default_factory=list)
     variables_removed: list[str] = field(default_factory=list)
+    inputs: list[KeyChange] = field(default_factory=list)
+    tools: list[KeyChange] = field(default_factory=list)
+    settings: list[KeyChange] = field(default_factory=list)  # format, model and the response format
 
     @property
     def same(self) -> bool:
-        return not self.parameters and all(message.op == "same" for message in self.messages)
+        others = (self.parameters, self.inputs, self.tools, self.settings)
+        return not any(others) and all(message.op == "same" for message in self.messages)
 
 
-def compare(before: PromptVersion, after: PromptVersion) -> Difference:
-    """Everything that differs from one version to another."""
+def compare(before: PromptVersion, after: PromptVersion, *, spaces: bool = True) -> Difference:
+    """Everything that differs from one version to another. spaces: whether white space counts."""
     return Difference(
-        messages=messages(before.messages, after.messages),
+        messages=messages(before.messages, after.messages, spaces=spaces),
         parameters=keys(before.parameters, after.parameters),
         variables_added=sorted(set(after.variables) - set(before.variables)),
         variables_removed=sorted(set(before.variables) - set(after.variables)),
+        inputs=keys(_named(before.inputs), _named(after.inputs)),
+        tools=keys(_named(before.tools), _named(after.tools)),
+        settings=keys(_settings(before), _settings(after)),
     )
 
 
-def words(before: str, after: str) -> list[Piece]:
-    """The text's changes word by word."""
+def _settings(version: PromptVersion) -> dict[str, Any]:
+    shown = {"type": version.type, "format": version.format, "model": version.model}
+    return {**shown, "response_format": version.response_format} if version.response_format is not None else shown
+
+
+def _named(items: Sequence[Any] | None) -> dict[str, Any]:
+    """A list of objects as an object of them by name; functions by the name that the model calls."""
+    found: dict[str, Any] = {}
+    for place, item in enumerate(items or []):
+        value = item.get("function", item) if isinstance(item, Mapping) else item
+        name = str(value.get("name") or place) if isinstance(value, Mapping) else str(place)
+        found[name] = (
+            {key: part for key, part in value.items() if key != "name"} if isinstance(value, Mapping) else value
+        )
+    return found
+
+
+def words(before: str, after: str, *, spaces: bool = True) -> list[Piece]:
+    """The text's changes word by word. Without `spaces` a stretch of white space is like any other."""
     if before == after:
         return [Piece("equal", after)] if after else []
-    for pattern in (r"\s+|\w+|[^\w\s]", r"[^\n]*\n|[^\n]+"):
-        first, second = re.findall(pattern, before), re.findall(pattern, after)
+    for pattern in (_WORD, _LINE):
+        first, second = _split(pattern, before), _split(pattern, after)
         if len(first) + len(second) <= _MAX_PIECES:
             break
     else:
         first, second = [before], [after]
+    one, other = (side if spaces else [" ".join(piece.split()) for piece in side] for side in (first, second))
     pieces: list[Piece] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if tag == "equal":
             pieces.append(Piece("equal", "".join(second[j1:j2])))
             continue
-        if i2 > i1:
-            pieces.append(Piece("delete", "".join(first[i1:i2])))
-        if j2 > j1:
-            pieces.append(Piece("insert", "".join(second[j1:j2])))
+        gone, come = "".join(first[i1:i2]), "".join(second[j1:j2])
+        if not spaces and not gone.strip() and not come.strip():
+            pieces.append(Piece("equal", come))
+            continue
+        if gone:
+            pieces.append(Piece("delete", gone))
+        if come:
+            pieces.append(Piece("insert", come))
     return pieces
 
 
-def messages(before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]]) -> list[MessageChange]:
-    """Messages matched up by role and content; one that stands where another of its role stood is that one, changed."""
-    first = [(message["role"], message["content"]) for message in before]
-    second = [(message["role"], message["content"]) for message in after]
-    changes: list[MessageChange] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        if tag == "equal":
-            changes += [_pair(first, second, i1 + step, j1 + step) for step in range(i2 - i1)]
-            continue
-        left = list(range(i1, i2))
-        for j in range(j1, j2):
-            twin = next((i for i in left if first[i][0] == second[j][0]), None)
-            if twin is None:
-                changes.append(_pair(first, second, None, j))
-                continue
-            while left[0] <= twin:
-                gone = left.pop(0)
-                changes.append(_pair(first, second, gone, j if gone == twin else None))
-                if not left:
-                    break
-        changes += [_pair(first, second, i, None) for i in left]
+def _split(pattern: str, text: str) -> list[str]:
+    return [match[0] for match in re.finditer(pattern, text)]
+
+
+def messages(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], *, spaces: bool = True
+) -> list[MessageChange]:
+    """Messages matched up by role and content; one that stands alike at another place has moved."""
+    pairs = list(aligned(before, after))
+    gone = [i for i, j in pairs if i is not None and j is None]
+    moved: dict[int, int] = {}
+    for i, j in pairs:
+        if i is None and j is not None:
+            twin = next((one for one in gone if before[one] == after[j]), None)
+            if twin is not None:
+                gone.remove(twin)
+                moved[j] = twin
+    changes = []
+    for i, j in pairs:
+        if i is None and j in moved:
+            changes.append(_pair(before, after, moved[j], j, spaces, moved=True))
+        elif j is not None or i in gone:
+            changes.append(_pair(before, after, i, j, spaces))
     return changes
 
 
 def _pair(
-    first: Sequence[tuple[str, str]], second: Sequence[tuple[str, str]], i: int | None, j: int | None
+    before: Sequence[Mapping[str, Any]],
+    after: Sequence[Mapping[str, Any]],
+    i: int | None,
+    j: int | None,
+    spaces: bool,
+    *,
+    moved: bool = False,
 ) -> MessageChange:
-    before = first[i] if i is not None else None
-    after = second[j] if j is not None else None
-    op: Literal["same", "changed", "added", "removed"]
-    if before is None:
-        op = "added"
-    elif after is None:
-        op = "removed"
-    else:
-        op = "same" if before == after else "changed"
+    first, second = before[i] if i is not None else None, after[j] if j is not None else None
+    pieces = words(text_of(first) if first else "", text_of(second) if second else "", spaces=spaces)
+    op: Literal["same", "changed", "added", "removed", "moved"] = "changed"
+    if first is None or second is None:
+        op = "added" if first is None else "removed"
+    elif moved:
+        op = "moved"
+    elif role_of(first) == role_of(second) and all(piece.op == "equal" for piece in pieces):
+        op = "same"
     return MessageChange(
         op,
-        role_before=before[0] if before else None,
-        role_after=after[0] if after else None,
+        role_before=role_of(first) if first else None,
+        role_after=role_of(second) if second else None,
         number_before=i + 1 if i is not None else None,
         number_after=j + 1 if j is not None else None,
-        pieces=words(before[1] if before else "", after[1] if after else ""),
+        pieces=pieces,
     )
 
 
 def keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[KeyChange]:
-    """What differs in two objects, by key."""
-    changes: list[KeyChange] = []
-    for key in sorted(before.keys() | after.keys()):
-        if key not in after:
-            changes.append(KeyChange(key, "removed", before=before[key]))
-        elif key not in before:
-            changes.append(KeyChange(key, "added", after=after[key]))
-        elif before[key] != after[key]:
-            changes.append(KeyChange(key, "changed", before=before[key], after=after[key]))
-    return changes
+    """What differs in two objects, by path: as deep as objects go, and in lists of the same length place by place."""
+    return list(_keys("", before, after))
+
+
+def _keys(path: str, before: Any, after: Any) -> Iterator[KeyChange]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(before.keys() | after.keys()):
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in after:
+                yield KeyChange(inner, "removed", before=before[key])
+            elif key not in before:
+                yield KeyChange(inner, "added", after=after[key])
+            else:
+                yield from _keys(inner, before[key], after[key])
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _keys(f"{path}[{place}]", old, new)
+    elif before != after or type(before) is not type(after):
+        yield KeyChange(path, "changed", before=before, after=after)

@@ -58,6 +58,13 @@ class LabelForm(forms.Form):
     reason = forms.CharField(required=False, max_length=2000)
 
 
+class BranchForm(forms.Form):
+    name = forms.CharField(max_length=96, help_text=NAME_HELP, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    start = forms.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, label="From version", help_text="Empty: the newest on main."
+    )
+
+
 @dataclass
 class Message:
     """A row of the chat editor."""

@@ -1,13 +1,15 @@
 """Fetching through permission: what the caller may not see is not there."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 
-from accounts.access import Actor
+from accounts.access import Actor, visible
 from accounts.errors import NotFound
+from accounts.roles import Permission
 from prompts.checks import LATEST
-from prompts.models import MAIN, Label, Prompt, PromptVersion
+from prompts.models import MAIN, Label, LabelMove, Prompt, PromptVersion
 
 
 def list_prompts(by: Actor) -> QuerySet[Prompt]:
@@ -16,7 +18,7 @@ def list_prompts(by: Actor) -> QuerySet[Prompt]:
     return (
         Prompt.objects.visible_to(by)
         .select_related("team", "updated_by")
-        .prefetch_related(Prefetch("labels", queryset=labels))
+        .prefetch_related(Prefetch("labels", queryset=labels), "tags")
     )
 
 
@@ -74,8 +76,23 @@ def labels_of(versions: Sequence[PromptVersion]) -> dict[int, list[str]]:
     return found
 
 
-def search_prompts(rows: QuerySet[Prompt], *, search: str = "", label: str = "") -> QuerySet[Prompt]:
-    """Narrow a list: words in name or description, having a label."""
-    for word in search.split()[:5]:
-        rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
-    return rows.filter(labels__name=label) if label else rows
+def get_gone(by: Actor, address: str) -> Prompt:
+    """The prompt at 'team/name'; where there is none any more, the one that was deleted last under this name."""
+    team, _, name = address.partition("/")
+    rows = Prompt.objects.filter(visible(by, Permission.ASSET_VIEW, Prompt), team__name=team, name=name)
+    prompt = rows.select_related("team").order_by(F("deleted_at").desc(nulls_first=True)).first()
+    if prompt is None:
+        raise NotFound(f"There is no prompt '{address}' that you can see.")
+    return prompt
+
+
+def deleted_prompts(by: Actor) -> QuerySet[Prompt]:
+    """The deleted prompts that the actor would see."""
+    rows = Prompt.objects.filter(visible(by, Permission.ASSET_VIEW, Prompt)).exclude(deleted_at=None)
+    return rows.select_related("team", "updated_by").prefetch_related("labels__version", "tags")
+
+
+def labels_at(prompt: Prompt, at: datetime) -> list[LabelMove]:
+    """The last move of each label up to a moment, of those that pointed at something then."""
+    rows = prompt.label_moves.filter(moved_at__lte=at).select_related("before", "after", "moved_by")
+    return [move for move in rows.order_by("name", "-id").distinct("name") if move.after is not None]

@@ -14,7 +14,11 @@ class PromptIn(serializers.Serializer[Any]):
 
 
 class PromptPatch(serializers.Serializer[Any]):
-    description = serializers.CharField(allow_blank=True)
+    """What is left out stays as it is."""
+
+    description = serializers.CharField(required=False, allow_blank=True)
+    name = serializers.CharField(required=False, help_text="Another name, with its folders: the prompt moves there.")
+    archived = serializers.BooleanField(required=False)
 
 
 class PromptOut(serializers.Serializer[Any]):
@@ -23,6 +27,11 @@ class PromptOut(serializers.Serializer[Any]):
     description = serializers.CharField()
     latest_version = serializers.IntegerField(help_text="0: it has none yet.")
     labels = serializers.DictField(child=serializers.IntegerField(), help_text="Version number by label.")
+    tags = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), help_text="Value by key; plain words have none."
+    )
+    archived_at = serializers.DateTimeField(allow_null=True)
+    deleted_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     updated_by = serializers.CharField()
@@ -47,6 +56,9 @@ class VersionIn(serializers.Serializer[Any]):
     )
     parameters = serializers.JSONField(required=False, default=dict, help_text="Model parameters, a JSON object.")
     message = serializers.CharField(required=False, allow_blank=True, default="", help_text="What changed, and why.")
+    branch = serializers.CharField(
+        required=False, default="main", help_text="An open branch; its head is what this follows."
+    )
 
 
 class VersionOut(serializers.Serializer[Any]):
@@ -82,6 +94,11 @@ class VersionOut(serializers.Serializer[Any]):
 class MoveIn(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1)
     reason = serializers.CharField(required=False, allow_blank=True, default="")
+    expected = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="The version you saw there (null: nothing); 409 where the label has moved on since. If-Match does the same.",
+    )
 
 
 class LabelOut(serializers.Serializer[Any]):
@@ -108,7 +125,7 @@ class PieceOut(serializers.Serializer[Any]):
 
 
 class MessageChangeOut(serializers.Serializer[Any]):
-    op = serializers.CharField(help_text="same, changed, added or removed.")
+    op = serializers.CharField(help_text="same, changed, added, removed or moved.")
     role_before = serializers.CharField(allow_null=True)
     role_after = serializers.CharField(allow_null=True)
     number_before = serializers.IntegerField(allow_null=True)
@@ -128,6 +145,9 @@ class DifferenceOut(serializers.Serializer[Any]):
     parameters = KeyChangeOut(many=True)
     variables_added = serializers.ListField(child=serializers.CharField())
     variables_removed = serializers.ListField(child=serializers.CharField())
+    inputs = KeyChangeOut(many=True, help_text="By the variable's name.")
+    tools = KeyChangeOut(many=True, help_text="By the function's name.")
+    settings = KeyChangeOut(many=True, help_text="Format, model and response format.")
     same = serializers.BooleanField()
 
 
@@ -141,6 +161,9 @@ def show_prompt(prompt: Prompt) -> dict[str, Any]:
         "description": prompt.description,
         "latest_version": prompt.last_number,
         "labels": {label.name: label.version.number for label in prompt.labels.all()},
+        "tags": {tag.key: tag.value for tag in prompt.tags.all()},
+        "archived_at": prompt.archived_at,
+        "deleted_at": prompt.deleted_at,
         "created_at": prompt.created_at,
         "updated_at": prompt.updated_at,
         "updated_by": prompt.updated_by.email,

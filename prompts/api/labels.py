@@ -1,24 +1,42 @@
 """Native REST: labels and their history."""
 
+from typing import Any
+
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import Invalid
+from accounts.moments import read_moment
 from accounts.rest import ApiView, page_response
 from prompts import actions, answers, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, RESOLVE, page_of, resolved_where_asked
-from prompts.models import Label
-from prompts.reads import get_prompt, resolve_label
+from prompts.models import Label, Prompt
+from prompts.reads import get_prompt, labels_at, resolve_label
+from prompts.serializers_history import RollBackIn, RolledBackOut
+
+_AT = OpenApiParameter("at", str, description="As of a moment (RFC 3339), or the end of a day.")
 
 
 class Labels(ApiView):
-    @extend_schema(operation_id="prompt_labels_list", responses=page_of(shapes.LabelOut))
+    @extend_schema(
+        operation_id="prompt_labels_list",
+        parameters=[_AT, *PAGE],
+        description="With `at`: where each label pointed then, by the move that brought it there.",
+        responses={
+            200: PolymorphicProxySerializer(
+                "PromptLabelsNowOrThen", [shapes.LabelOut, shapes.MoveOut], resource_type_field_name=None, many=True
+            )
+        },
+    )
     def get(self, request: Request, team: str, name: str) -> Response:
         """Where each label points."""
         prompt = get_prompt(self.by, f"{team}/{name}")
+        if "at" in request.query_params:
+            moves = labels_at(prompt, read_moment(request.query_params["at"]))
+            return Response({"results": [shapes.show_move(move) for move in moves], "next": None})
         rows = Label.objects.filter(prompt=prompt).select_related("version", "updated_by")
         return page_response(request, rows, order=["name"], show=shapes.show_label)
 
@@ -48,7 +66,10 @@ class LabelView(ApiView):
         version = prompt.versions.filter(number=data["version"], deleted_at=None).first()
         if version is None:
             raise Invalid("version", f"{prompt} has no version {data['version']}.")
-        moved = actions.move_label(prompt=prompt, label=label, version=version, reason=data["reason"], by=self.by)
+        moved = actions.move_label(
+            prompt=prompt, label=label, version=version, reason=data["reason"], by=self.by,
+            **_seen(request, prompt, label, data),
+        )  # fmt: skip
         return Response(shapes.show_label(moved))
 
     @extend_schema(
@@ -59,14 +80,47 @@ class LabelView(ApiView):
     def delete(self, request: Request, team: str, name: str, label: str) -> Response:
         """Remove a label that is not protected. Needs alias.move."""
         prompt = get_prompt(self.by, f"{team}/{name}")
-        actions.remove_label(prompt=prompt, label=label, reason=request.query_params.get("reason", ""), by=self.by)
+        reason = request.query_params.get("reason", "")
+        actions.remove_label(prompt=prompt, label=label, reason=reason, by=self.by, **_seen(request, prompt, label, {}))
         return Response(status=204)
 
 
 class LabelHistory(ApiView):
-    @extend_schema(operation_id="prompt_labels_history", parameters=PAGE, responses=page_of(shapes.MoveOut))
+    @extend_schema(operation_id="prompt_labels_history", parameters=[_AT, *PAGE], responses=page_of(shapes.MoveOut))
     def get(self, request: Request, team: str, name: str, label: str) -> Response:
-        """Every move of a label, newest first."""
+        """Every move of a label, newest first; with `at` those up to then, so that the first tells where it pointed."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         rows = prompt.label_moves.filter(name=label).select_related("before", "after", "moved_by")
+        if "at" in request.query_params:
+            rows = rows.filter(moved_at__lte=read_moment(request.query_params["at"]))
         return page_response(request, rows, order=["-id"], show=shapes.show_move)
+
+
+class LabelRollBack(ApiView):
+    @extend_schema(operation_id="prompt_labels_roll_back", request=RollBackIn, responses=RolledBackOut)
+    def post(self, request: Request, team: str, name: str, label: str) -> Response:
+        """Let a label point again at what it pointed at before its last move. A free one moves at once (alias.move); for a
+        protected one the request for it is opened (request.create)."""
+        prompt = get_prompt(self.by, f"{team}/{name}")
+        data = self.read(RollBackIn)
+        done = actions.roll_back_label(
+            prompt=prompt, label=label, reason=data["reason"], by=self.by, **_seen(request, prompt, label, data)
+        )
+        if isinstance(done, Label):
+            return Response({"label": label, "version": done.version.number, "request": None})
+        return Response({"label": label, "version": done.version_number, "request": done.pk}, status=202)
+
+
+def _seen(request: Request, prompt: Prompt, label: str, data: dict[str, Any]) -> dict[str, Any]:
+    """What the caller says it saw at the label: `expected` in the body, or the ETag of the label as If-Match. Empty: nothing said."""
+    if "expected" in data:
+        return {"expected": data["expected"]}
+    given = request.headers.get("If-Match", "").strip()
+    if not given or given == "*":
+        return {}
+    row = Label.objects.select_related("version__created_by").filter(prompt=prompt, name=label).first()
+    if row is None:
+        return {"expected": 0}  # a version was seen, and nothing is there
+    row.version.prompt = prompt
+    same = given.removeprefix("W/") == answers.etag_of(answers.body_of(row.version))
+    return {"expected": row.version.number if same else 0}

@@ -47,6 +47,17 @@ class VersionView(ApiView):
         more = resolved_where_asked(request, version, self.by)
         return answers.tagged(request, team, answers.body_of(version, labels, more))
 
+    @extend_schema(
+        operation_id="prompt_versions_delete",
+        parameters=[OpenApiParameter("reason", str, description="Why, for the ledger.")],
+        responses={204: None},
+    )
+    def delete(self, request: Request, team: str, name: str, number: int) -> Response:
+        """Delete a version; 409 names what needs it still. Needs asset.edit."""
+        version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
+        actions.delete_version(version=version, reason=request.query_params.get("reason", ""), by=self.by)
+        return Response(status=204)
+
 
 class Render(ApiView):
     @extend_schema(operation_id="prompt_versions_render", request=RenderIn, responses=RenderOut)
@@ -59,12 +70,22 @@ class Render(ApiView):
 class DifferenceView(ApiView):
     @extend_schema(
         operation_id="prompt_versions_diff",
-        parameters=[OpenApiParameter("from", int, required=True), OpenApiParameter("to", int, required=True)],
+        parameters=[
+            OpenApiParameter("from", int, required=True),
+            OpenApiParameter("to", int, required=True),
+            OpenApiParameter(
+                "from_prompt", str, description="team/name of another prompt that `from` is a version of."
+            ),
+            OpenApiParameter("spaces", bool, description="false: white space does not count."),
+        ],
         responses=shapes.DifferenceOut,
     )
     def get(self, request: Request, team: str, name: str) -> Response:
         """What changed between two versions."""
         prompt = get_prompt(self.by, f"{team}/{name}")
-        before, after = (get_version(self.by, prompt, number_of(request, field)) for field in ("from", "to"))
-        found = differences.compare(before, after)
+        other = get_prompt(self.by, there) if (there := request.query_params.get("from_prompt")) else prompt
+        before = get_version(self.by, other, number_of(request, "from"))
+        after = get_version(self.by, prompt, number_of(request, "to"))
+        spaces = request.query_params.get("spaces", "").lower() not in ("0", "false", "no")
+        found = differences.compare(before, after, spaces=spaces)
         return Response({**asdict(found), "same": found.same})
