@@ -51,3 +51,29 @@ def when_version_is_made(function: Follow) -> None:
 def version_was_made(version: PromptVersion, by: Actor) -> None:
     for follow in _FOLLOWS:
         follow(version, by)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """How much of a model's context a version takes, its variables not filled in. `counted_with`: by which tokenizer; cost: in words,
+    empty where no price is known."""
+
+    tokens: int
+    counted_with: str
+    exact: bool
+    cost: str = ""
+
+
+Weigh = Callable[[Actor, PromptVersion], Weight | None]
+_WEIGHS: list[Weigh] = []
+
+
+def weigh_versions_with(function: Weigh) -> None:
+    """Who can count tokens lies above: it says so here."""
+    if function not in _WEIGHS:
+        _WEIGHS.append(function)
+
+
+def weight_of(by: Actor, version: PromptVersion) -> Weight | None:
+    """What the version weighs; None where nobody can say."""
+    return next((weight for weigh in _WEIGHS if (weight := weigh(by, version)) is not None), None)

@@ -78,6 +78,11 @@ class Prompt(models.Model):
     def __str__(self) -> str:
         return f"{self.team.name}/{self.name}"
 
+    @property
+    def short_name(self) -> str:
+        """The name without its folders."""
+        return self.name.rpartition("/")[2]
+
     def get_absolute_url(self) -> str:
         return f"/prompts/{self.team.name}/{quote(self.name)}"
 

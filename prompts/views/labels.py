@@ -11,13 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import ANY_STAGE, require
 from accounts.authentication import actor_of
 from accounts.errors import ApprovalRequired, Conflict, Invalid
+from accounts.moments import read_moment
+from accounts.numbers import whole
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from prompts import actions
 from prompts.forms import LabelForm
-from prompts.models import Prompt
-from prompts.reads import get_prompt
+from prompts.models import Label, Prompt
+from prompts.reads import get_prompt, labels_at
 from prompts.views.frame import prompt_page
 
 
@@ -33,19 +35,49 @@ def prompt_labels(request: HttpRequest, team: str, name: str) -> HttpResponse:
 
 
 def show_labels(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm | None = None) -> HttpResponse:
-    """The labels tab; the form is shown again with what is wrong with it."""
-    moves, following = keyset_page(
-        prompt.label_moves.select_related("before", "after", "moved_by"),
-        order=["-id"], cursor=request.GET.get("cursor", ""),
-    )  # fmt: skip
+    """The labels tab: where each points (or pointed, with ?at=), and every move, of one with ?label=. The form is shown again with
+    what is wrong with it."""
+    wanted, at = request.GET.get("label", ""), request.GET.get("at", "").strip()
+    rows = prompt.label_moves.select_related("before", "after", "moved_by")
+    moment, wrong = None, ""
+    if at:
+        try:
+            moment = read_moment(at)
+        except Invalid as problem:
+            wrong = problem.detail
+        else:
+            rows = rows.filter(moved_at__lte=moment)
+    if wanted and "\0" not in wanted:
+        rows = rows.filter(name=wanted)
+    moves, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
     frame = prompt_page(request, prompt, "labels")
+    names = list(prompt.label_moves.order_by("name").values_list("name", flat=True).distinct()[:100])
     context = {
         **frame,
         "moves": moves,
         "next": following,
+        "then": labels_at(prompt, moment) if moment else [],
+        "moment": moment,
+        "wrong": wrong,
+        "filters": [
+            {"name": "label", "kind": "choice", "label": "Label", "value": wanted, "choices": [(n, n) for n in names]},
+            {"name": "at", "kind": "date", "label": "As of", "value": at},
+        ],
+        "rollbacks": _rollbacks(prompt, frame["labels"]),
         "label_form": label_form or LabelForm(initial={"version": frame["latest"] and frame["latest"].number}),
     }
-    return render(request, "prompts/labels.html", context, status=422 if label_form else 200)
+    return render(request, "prompts/labels.html", context, status=(label_form and 422) or (422 if wrong else 200))
+
+
+def _rollbacks(prompt: Prompt, labels: list[Label]) -> list[tuple[Label, int | None]]:
+    """Each label with the number of the version that it pointed at before. One query."""
+    last = prompt.label_moves.filter(name__in=[label.name for label in labels]).select_related("before")
+    before = {
+        move.name: move.before.number
+        for move in last.order_by("name", "-id").distinct("name")
+        if move.before is not None and move.before.deleted_at is None
+    }
+    return [(label, before.get(label.name)) for label in labels]
 
 
 def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
@@ -61,7 +93,10 @@ def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
         form.add_error("version", f"There is no version {wanted['version']}.")
         return show_labels(request, prompt, label_form=form)
     try:
-        actions.move_label(prompt=prompt, label=wanted["label"], version=version, reason=wanted["reason"], by=by)
+        actions.move_label(
+            prompt=prompt, label=wanted["label"], version=version, reason=wanted["reason"], by=by,
+            **_seen(request),
+        )  # fmt: skip
     except ApprovalRequired as problem:
         messages.info(request, problem.detail)
         return redirect(
@@ -74,11 +109,33 @@ def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
     return redirect(prompt.get_absolute_url())
 
 
+def _seen(request: HttpRequest) -> dict[str, int | None]:
+    """The version that the page showed at the label ('0': nothing); nothing where the page did not say."""
+    number = whole(request.POST.get("expected", ""), below=2**31)
+    return {} if number is None else {"expected": number or None}
+
+
 @login_required
 @require_POST
 def label_remove(request: HttpRequest, team: str, name: str, label: str) -> HttpResponse:
     by = actor_of(request)
     prompt = get_prompt(by, f"{team}/{name}")
-    actions.remove_label(prompt=prompt, label=label, by=by)
+    actions.remove_label(prompt=prompt, label=label, by=by, **_seen(request))
     messages.success(request, f"Label '{label}' removed. Its history stays.")
-    return redirect(prompt.get_absolute_url())
+    return redirect("prompt-labels", team=team, name=name)
+
+
+@login_required
+@require_POST
+def label_roll_back(request: HttpRequest, team: str, name: str, label: str) -> HttpResponse:
+    """Back to where it pointed before; for a protected label on to the request that was opened for it."""
+    by = actor_of(request)
+    prompt = get_prompt(by, f"{team}/{name}")
+    done = actions.roll_back_label(
+        prompt=prompt, label=label, reason=request.POST.get("reason", ""), by=by, **_seen(request)
+    )
+    if isinstance(done, Label):
+        messages.success(request, f"'{label}' points at version {done.version.number} again.")
+        return redirect("prompt-labels", team=team, name=name)
+    messages.info(request, f"'{label}' is protected: a request to roll it back to version {done.version_number} is open.")
+    return redirect("request-detail", done.pk)
