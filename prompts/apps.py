@@ -21,6 +21,7 @@ class PromptsConfig(AppConfig):
         add_tab("versions", "Versions", "prompt-detail", 10)
         add_version_extra(chips)
         add_tab("usage", "Usage", "prompt-usage", 60)
+        add_tab("branches", "Branches", "prompt-branches", 15)
         add_tab("labels", "Labels", "prompt-labels", 30)
         add_tab(
             "settings",

@@ -13,6 +13,7 @@ from accounts.numbers import whole
 from prompts.checks import MAX_MESSAGES, ROLES
 from prompts.inputs import Input, from_text
 from prompts.models import Prompt, PromptVersion
+from prompts.names import MAX_NAME as MAX_PROMPT_NAME
 from prompts.rendering import inputs_of
 
 
@@ -22,7 +23,20 @@ class PromptForm(forms.Form):
 
 
 class DescriptionForm(forms.Form):
+    """What a prompt is called and for; a name that is left out stays."""
+
+    name = forms.CharField(
+        required=False,
+        max_length=MAX_PROMPT_NAME,
+        help_text="Folders stand before the name: support/refunds/first reply. The old address answers nothing then.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class TagForm(forms.Form):
+    key = forms.CharField(max_length=250, help_text="A word such as draft, or a key such as owner.")
+    value = forms.CharField(required=False, max_length=2000)
 
 
 class VersionForm(forms.Form):
@@ -166,4 +180,4 @@ def values_posted(version: PromptVersion, data: QueryDict) -> list[Value]:
 
 
 def describe(prompt: Prompt) -> DescriptionForm:
-    return DescriptionForm(initial={"description": prompt.description})
+    return DescriptionForm(initial={"name": prompt.name, "description": prompt.description})

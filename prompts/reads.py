@@ -39,7 +39,7 @@ def get_prompt(by: Actor, address: str) -> Prompt:
 def get_version(by: Actor, prompt: Prompt, number: int) -> PromptVersion:
     """A version of a prompt that the actor sees already."""
     version = (
-        prompt.versions.select_related("created_by").filter(number=number, deleted_at=None).first()
+        prompt.versions.select_related("created_by", "parent", "merged").filter(number=number, deleted_at=None).first()
         if number <= 2**31 - 1
         else None
     )

@@ -47,7 +47,9 @@ def version_diff(request: HttpRequest, team: str, name: str) -> HttpResponse:
             other = get_prompt(by, address)
         except Problem as problem:
             wrong = problem.detail
-    default = (after.parent.number if after.parent else max(after.number - 1, 1)) if other == prompt else other.last_number
+    default = (
+        (after.parent.number if after.parent else max(after.number - 1, 1)) if other == prompt else other.last_number
+    )
     before = get_version(by, other, _number(request, "from", default))
     spaces, inline = request.GET.get("spaces") != "0", request.GET.get("view") == "inline"
     found = differences.compare(before, after, spaces=spaces)
@@ -100,7 +102,9 @@ def _shown(
     before: PromptVersion, after: PromptVersion, change: differences.MessageChange, inline: bool, spaces: bool
 ) -> dict[str, Any]:
     """A message as the page shows it: both texts for two columns, or the stretches of one."""
-    sides = [_side(version, number) for version, number in ((before, change.number_before), (after, change.number_after))]
+    sides = [
+        _side(version, number) for version, number in ((before, change.number_before), (after, change.number_after))
+    ]
     if not spaces:
         sides = [(_plain(text), title) for text, title in sides]
     return {

@@ -1,5 +1,6 @@
 """Pages: labels, their history, moving and removing them."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -109,10 +110,13 @@ def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
     return redirect(prompt.get_absolute_url())
 
 
-def _seen(request: HttpRequest) -> dict[str, int | None]:
-    """The version that the page showed at the label ('0': nothing); nothing where the page did not say."""
+def _seen(request: HttpRequest) -> dict[str, Any]:
+    """The version that the page showed at the label: `expected`, or of a form for any label `seen.<label>`, none where it pointed at
+    nothing. Empty where the page did not say."""
+    if "seen" in request.POST:
+        return {"expected": whole(request.POST.get(f"seen.{request.POST.get('label', '')}", ""), below=2**31)}
     number = whole(request.POST.get("expected", ""), below=2**31)
-    return {} if number is None else {"expected": number or None}
+    return {} if number is None else {"expected": number}
 
 
 @login_required
@@ -137,5 +141,7 @@ def label_roll_back(request: HttpRequest, team: str, name: str, label: str) -> H
     if isinstance(done, Label):
         messages.success(request, f"'{label}' points at version {done.version.number} again.")
         return redirect("prompt-labels", team=team, name=name)
-    messages.info(request, f"'{label}' is protected: a request to roll it back to version {done.version_number} is open.")
+    messages.info(
+        request, f"'{label}' is protected: a request to roll it back to version {done.version_number} is open."
+    )
     return redirect("request-detail", done.pk)

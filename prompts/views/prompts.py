@@ -3,21 +3,23 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import require
 from accounts.authentication import actor_of
-from accounts.errors import Invalid
+from accounts.errors import Conflict, Invalid
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
 from prompts import actions
 from prompts.drafts import list_drafts
+from prompts.drawing import drawn
 from prompts.extras import chips_of
-from prompts.forms import DescriptionForm, LabelForm, describe
-from prompts.models import Prompt
+from prompts.forms import DescriptionForm, LabelForm, TagForm, describe
+from prompts.models import MAIN, Prompt
 from prompts.reads import get_prompt
 from prompts.views.frame import prompt_page
 
@@ -43,20 +45,28 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
     frame = prompt_page(request, prompt, "versions")
     chips = chips_of(by, versions)
     rows = []
-    for version in versions:
+    branched = any(version.branch != MAIN or version.merged_id for version in versions)
+    for version, graph in zip(versions, drawn(versions), strict=True):
         version.prompt = prompt
         on_it = [label for label in frame["labels"] if label.version_id == version.pk]
-        rows.append((version, on_it, chips.get(version.pk, [])))
+        rows.append((version, on_it, chips.get(version.pk, []), graph))
     context = {
         **frame,
         "versions": rows,
         "drafts": list(list_drafts(by).filter(prompt=prompt).order_by("branch")) if frame["may_edit"] else [],
+        "branched": branched,
+        "tags": _tags(prompt),
         "next": following,
         "first_page": not request.GET.get("cursor"),
         "label_form": label_form or LabelForm(initial={"version": frame["latest"] and frame["latest"].number}),
         "usage": f'curl -H "Authorization: Bearer $KEY" \\\n  {settings.SITE_URL}/api/v1/prompts/{prompt}/labels/production',
     }
     return render(request, "prompts/detail.html", context, status=422 if label_form else 200)
+
+
+def _tags(prompt: Prompt) -> list[tuple[str, str]]:
+    """Each tag as a filter of the list writes it, and its key."""
+    return [(f"{tag.key}:{tag.value}" if tag.value else tag.key, tag.key) for tag in prompt.tags.all()[:200]]
 
 
 @login_required
@@ -68,23 +78,35 @@ def prompt_settings(request: HttpRequest, team: str, name: str) -> HttpResponse:
     return show_settings(request, prompt)
 
 
-def show_settings(request: HttpRequest, prompt: Prompt, *, form: DescriptionForm | None = None) -> HttpResponse:
-    context = {**prompt_page(request, prompt, "settings"), "form": form or describe(prompt)}
-    return render(request, "prompts/settings.html", context, status=422 if form else 200)
+def show_settings(
+    request: HttpRequest, prompt: Prompt, *, form: DescriptionForm | None = None, tag_form: TagForm | None = None
+) -> HttpResponse:
+    context = {
+        **prompt_page(request, prompt, "settings"),
+        "form": form or describe(prompt),
+        "tag_form": tag_form or TagForm(),
+        "tags": _tags(prompt),
+    }
+    return render(request, "prompts/settings.html", context, status=422 if form or tag_form else 200)
 
 
 @login_required
 @require_POST
 def prompt_update(request: HttpRequest, team: str, name: str) -> HttpResponse:
+    """Change name and description, both or neither."""
     by = actor_of(request)
     prompt = get_prompt(by, f"{team}/{name}")
     form = DescriptionForm(request.POST)
     if form.is_valid():
+        wanted = form.cleaned_data
         try:
-            actions.update_prompt(prompt=prompt, by=by, **form.cleaned_data)
-        except Invalid as problem:
+            with transaction.atomic():
+                prompt = actions.update_prompt(prompt=prompt, description=wanted["description"], by=by)
+                if wanted["name"]:
+                    prompt = actions.rename_prompt(prompt=prompt, name=wanted["name"], by=by)
+        except (Invalid, Conflict) as problem:
             add_problem(form, problem)
         else:
-            messages.success(request, "Description saved.")
+            messages.success(request, "Saved.")
             return redirect(prompt.get_absolute_url())
-    return show_settings(request, prompt, form=form)
+    return show_settings(request, get_prompt(by, f"{team}/{name}"), form=form)

@@ -59,6 +59,7 @@ def _show_version(
         "in_production": any(label.name == "production" for label in on_it),
         "approved": approvals_of(kind="prompt", asset_id=prompt.pk, digest=version.digest),
         "chips": chips_of(by, [version]).get(version.pk, []),
+        "version_tags": list(version.tags.all()[:200]),
         "values": values,
         "result": result,
         "label_form": LabelForm(initial={"version": version.number}),
