@@ -13,6 +13,7 @@ from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.playground import PLAYGROUND
 from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
+from tests.matrix.tables.prompt_history import PROMPT_HISTORY
 from tests.matrix.tables.prompt_templates import PROMPT_TEMPLATES
 from tests.matrix.tables.prompt_tests import PROMPT_TESTS
 from tests.matrix.tables.registry import PROMPTS, REGISTRY
@@ -30,6 +31,7 @@ TABLE: Table = {
     **PROMPT_DELIVERY,
     **PROMPT_EDITOR,
     **PROMPT_TEMPLATES,
+    **PROMPT_HISTORY,
     **GOVERNANCE,
     **REQUESTS,
     **ACCOUNTS,

@@ -38,8 +38,9 @@ from playground.models import PlaygroundRun
 from prompt_tests.actions import create_run as create_test_run
 from prompt_tests.actions import save_suite
 from prompt_tests.models import SuiteRun
-from prompts.actions import create_prompt, move_label
+from prompts.actions import create_branch, create_prompt, delete_prompt, move_label, set_tag
 from prompts.actions import create_version as create_prompt_version
+from prompts.actions import delete_version as delete_prompt_version
 from prompts.models import Prompt, PromptVersion
 from registry import actions as registry
 from registry import internal
@@ -135,6 +136,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
         )
         prompt.refresh_from_db()
     move_label(prompt=prompt, label="candidate", version=prompt_version, reason=word, by=maker)
+    _history(prompt, word, maker)
     foreign = _foreign(team, word, maker, admin)
     policy = create_policy(
         team=team, kind="model", pattern="*", stage="production", checks=[{"type": "card"}],
@@ -192,6 +194,18 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
             "sha256": versions[0].files.get(path="config.json").blob_id,
         },
     }  # fmt: skip
+
+
+def _history(prompt: Prompt, word: str, by: Actor) -> None:
+    """A label that moved twice, tags, a deleted version, a branch with a version on it, and a deleted prompt."""
+    for version in prompt.versions.order_by("number"):
+        move_label(prompt=prompt, label="moved", version=version, reason=word, by=by)
+    set_tag(prompt=prompt, key="owner", value=word, by=by)
+    set_tag(version=prompt.versions.get(number=1), key="owner", value=word, by=by)
+    delete_prompt_version(version=create_prompt_version(prompt=prompt, type="text", template=word, by=by), by=by)
+    create_branch(prompt=prompt, name="side", start=prompt.versions.get(number=2), by=by)
+    create_prompt_version(prompt=prompt, type="text", template=f"Hello {{{{ x }}}}, {word}", branch="side", by=by)
+    delete_prompt(prompt=create_prompt(team=prompt.team, name="gone", description=word, by=by), by=by)
 
 
 def _tests(prompt: Prompt, version: PromptVersion, word: str, by: Actor) -> SuiteRun:

@@ -177,12 +177,16 @@ PROMPTS: Table = {
         "GET": account(),
         "POST": may(P.ASSET_CREATE, {"team": "{team}", "name": "fresh"}, see=TEAM),
     },
-    "api-prompt-detail": {"GET": sees(ASSET), "PATCH": may(P.ASSET_EDIT, {"description": "new"})},
+    "api-prompt-detail": {
+        "GET": sees(ASSET),
+        "PATCH": may(P.ASSET_EDIT, {"description": "new"}),
+        "DELETE": may(P.ASSET_EDIT),
+    },
     "api-prompt-versions": {
         "GET": sees(ASSET),
         "POST": may(P.ASSET_EDIT, {"type": "text", "template": "New {{ x }}"}),
     },
-    "api-prompt-version": {"GET": sees(ASSET)},
+    "api-prompt-version": {"GET": sees(ASSET), "DELETE": may(P.ASSET_EDIT)},
     "api-prompt-render": {"POST": sees(ASSET, body={"variables": {"x": "1"}}, quiet=NO_CHANGE)},
     "api-prompt-diff": {"GET": sees(ASSET, query="from=1&to=2")},
     "api-label-list": {"GET": sees(ASSET)},
