@@ -19,6 +19,7 @@ URL = "/prompts/acme/greeting/versions/new"
 def chromium():
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in this thread
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
@@ -26,6 +27,7 @@ def chromium():
         )
         yield browser
         browser.close()
+    expect.set_options(timeout=5_000)
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
     if before is not None:
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
@@ -53,8 +55,11 @@ def context(chromium, live_server, client_of, cast):
     made = chromium.new_context(base_url=live_server.url)
     session = client_of(cast.alice).cookies[settings.SESSION_COOKIE_NAME].value
     made.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(60_000)
     yield made
+    for page in made.pages:  # what is under way ends before the database is emptied
+        page.wait_for_load_state("networkidle")
+    made.set_offline(True)
     made.close()
 
 
@@ -81,7 +86,7 @@ def write(page, text, field="template"):
 
 
 def saved(page):
-    expect(page.locator("#editor-state")).to_contain_text("Draft saved", timeout=20_000)
+    expect(page.locator("#editor-state")).to_contain_text("Draft saved")
 
 
 def test_a_problem_is_said_where_it_is_and_the_text_is_rendered_beside_it(opened, greeting):

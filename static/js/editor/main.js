@@ -128,9 +128,12 @@ document.addEventListener("keydown", (event) => {
   help();
 }, true);
 
-// Names that the gateway serves, as suggestions.
+// What the gateway serves, as suggestions, and what its tokens cost.
 call(`${config.api}deployments?limit=200`).then(({ results }) => {
-  $("#models").replaceChildren(...results.map((row) => element("option", { value: row.name })));
+  const names = results.map((row) => `${row.team}/${row.name}`);
+  preview.prices = new Map(results.map((row, at) => [names[at], row.prices]));
+  $("#models").replaceChildren(...names.map((name) => element("option", { value: name })));
+  preview.render();
 }).catch(() => undefined);
 
 // What was folded away was never measured.

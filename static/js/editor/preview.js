@@ -11,6 +11,7 @@ export class Preview {
     Object.assign(this, { api, team, template, inputs, fields, onEdit });
     this.texts = { ...values };
     this.variables = [];
+    this.prices = new Map();
     this.box = $("#editor-values");
     this.out = $("#editor-preview");
     this.tokens = $("#editor-tokens");
@@ -119,12 +120,15 @@ export class Preview {
     try {
       const found = await call(`${this.api}tokenize`, { method: "POST", body });
       if (mine !== this.asked) return;
-      const cost = found.cost ? ` · ${found.cost}` : "";
+      const price = this.prices.get(body.model);
+      const cost = price ? ` · ${money(found.tokens * Number(price.input_per_million) / 1e6)} ${price.currency}`.trimEnd() : "";
       this.tokens.replaceChildren(`${found.exact ? "" : "about "}${found.tokens.toLocaleString("en")} token${found.tokens === 1 ? "" : "s"}${cost}`, element("span", { class: "editor-counted" }, ` counted with ${found.counted_with}`));
     } catch { if (mine === this.asked) this.tokens.textContent = ""; }
   }
 }
 const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+// Two digits that count below one, cents above.
+const money = (amount) => (amount >= 1 ? amount.toFixed(2) : amount === 0 ? "0.00" : Number(amount.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 12 }));
 // A value as its type says; undeclared ones are text, but a JSON list or object where one is written.
 function read(text, type) {
   if (type === "string") return text;
