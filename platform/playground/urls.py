@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("playground/cells/<int:cell_id>/retry", cells.cell_retry, name="playground-cell-retry"),
     path("playground/cells/<int:cell_id>/continue", cells.cell_continue, name="playground-cell-continue"),
     path("playground/cells/<int:cell_id>/rate", cells.cell_rate, name="playground-cell-rate"),
+    path("playground/cells/<int:cell_id>/test", cells.cell_test, name="playground-cell-test"),
     path("playground/cells/<int:cell_id>/keep", cells.cell_keep, name="playground-cell-keep"),
     path("prompts/<str:team>/<prompt_name:name>/playground", sessions.prompt_playground, name="prompt-playground"),
 ]

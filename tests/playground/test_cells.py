@@ -115,3 +115,19 @@ def test_what_is_no_row_or_nobodys_to_change_is_refused(play, answered, make_ass
     with pytest.raises(Invalid) as refusal:
         actions.keep_example(cell=answered, dataset=make_asset("m"), row={"x": 1}, by=play.alice)
     assert list(refusal.value.errors) == ["dataset"]
+
+
+def test_an_answer_becomes_a_test_of_its_prompt(play, answered, cast):
+    from prompt_tests.models import SuiteRevision
+    from prompts.actions import create_prompt, create_version
+
+    with pytest.raises(Conflict):
+        actions.make_test(cell=answered, expected="x", by=play.alice)
+    prompt = create_prompt(team=cast.team, name="greet", description="", by=play.alice)
+    create_version(prompt=prompt, type="text", template="Say {{ x }}", message="", by=play.alice)
+    cell = play.cells(play.go([{"prompt": "acme/greet", "model": "acme/echo"}], [{"x": "a", "other": "b"}]))[0]
+    actions.make_test(cell=cell, expected="Say a", kind="contains", by=play.alice)
+    (case,) = SuiteRevision.objects.get(suite__prompt=prompt).content["cases"]
+    assert case["variables"] == {"x": "a"} and case["assertions"][0]["type"] == "contains"
+    with pytest.raises(Invalid):
+        actions.make_test(cell=cell, expected=" ", by=play.alice)

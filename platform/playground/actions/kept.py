@@ -14,6 +14,9 @@ from accounts.roles import Permission
 from governance.ledger.actions import Action, Target, record
 from playground.actions.common import person, run_target
 from playground.models import Cell, KeptExample
+from prompt_tests.actions import add_case
+from prompt_tests.models import SuiteRevision
+from prompts.models import Prompt
 from registry import revisions, storage
 from registry.actions.commits import Add, Stale, commit
 from registry.models import Asset, Version
@@ -47,6 +50,32 @@ def keep_example(*, cell: Cell, dataset: Asset, row: Mapping[str, Any], by: Acto
             after={"cell": cell.pk, "dataset": str(dataset), "version": version.number, "question": cell.digest},
         )  # fmt: skip
     return kept
+
+
+def make_test(*, cell: Cell, expected: str, kind: str = "equals", by: Actor) -> SuiteRevision:
+    """A case of the prompt's tests: the cell's values, and what is asserted of the answer."""
+    column = cell.run.columns[cell.column]
+    prompt = Prompt.objects.visible_to(by).select_related("team").filter(pk=column["prompt_id"] or 0).first()
+    if prompt is None:
+        raise Conflict("Tests belong to prompts, and this column was written here: save it as a prompt first.")
+    require(by, Permission.ASSET_EDIT, prompt)
+    if cell.state != Cell.State.DONE or cell.turn:
+        raise Conflict("A test is made of the first answer of a conversation.")
+    if kind not in ("equals", "contains"):
+        raise Invalid("kind", "Use equals or contains.")
+    if not expected.strip():
+        raise Invalid("expected", "Say what is expected of the answer.")
+    values = cell.run.inputs.values_list("values", flat=True).get(index=cell.row)
+    given = {name: value for name, value in values.items() if name in column["variables"]}
+    assertion = {"type": "equals"} if kind == "equals" else {"type": "contains", "value": expected.strip()}
+    return add_case(
+        prompt=prompt,
+        variables=given,
+        expected=expected,
+        assertions=[assertion],
+        name=f"playground {cell.run_id}, row {cell.row + 1}",
+        by=by,
+    )
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

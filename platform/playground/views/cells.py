@@ -103,6 +103,23 @@ def cell_keep(request: HttpRequest, cell_id: int) -> HttpResponse:
     return redirect(cell.get_absolute_url())
 
 
+@login_required
+@require_POST
+def cell_test(request: HttpRequest, cell_id: int) -> HttpResponse:
+    """Make it a test of its prompt."""
+    by = actor_of(request)
+    cell = reads.get_cell(by, cell_id)
+    expected = request.POST.get("expected", "").replace("\r\n", "\n")
+    try:
+        actions.make_test(cell=cell, expected=expected, kind=request.POST.get("kind", "equals"), by=by)
+    except Forbidden:
+        raise
+    except Problem as problem:
+        return _page(request, cell, by, problem=problem)
+    messages.success(request, f"It is a test of {cell.run.columns[cell.column]['prompt']} now.")
+    return redirect(cell.get_absolute_url())
+
+
 def _page(request: HttpRequest, cell: Cell, by: Actor, *, problem: Problem | None = None) -> HttpResponse:
     context = _context(cell, by)
     context |= {

@@ -30,6 +30,10 @@ PLAYGROUND: Table = {
     "playground-cell-retry": {"POST": may(INVOKE)},
     "playground-cell-continue": {"POST": may(INVOKE, {"said": "and then?"})},
     "playground-cell-rate": {"POST": may(P.ASSET_EDIT, {"verdict": "bad"}, quiet=_THOUGHT)},
+    # Its column was written in the playground: there is no prompt to test. tests/playground has the way that works.
+    "playground-cell-test": {
+        "POST": may(P.ASSET_EDIT, {"expected": "x"}, ok=(409,), quiet="refused: a test needs a prompt")
+    },
     "playground-cell-keep": {
         "POST": may(P.ASSET_EDIT, {"dataset": "{team}/d", "row": '{"input": "a", "expected": "b"}'})
     },
