@@ -54,6 +54,7 @@ def keep_example(*, cell: Cell, dataset: Asset, row: Mapping[str, Any], by: Acto
 
 def make_test(*, cell: Cell, expected: str, kind: str = "equals", by: Actor) -> SuiteRevision:
     """A case of the prompt's tests: the cell's values, and what is asserted of the answer."""
+    require(by, Permission.ASSET_EDIT, cell.run)
     column = cell.run.columns[cell.column]
     prompt = Prompt.objects.visible_to(by).select_related("team").filter(pk=column["prompt_id"] or 0).first()
     if prompt is None:

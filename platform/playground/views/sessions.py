@@ -122,8 +122,10 @@ def _asked(request: HttpRequest, by: Actor) -> Bench:
     chosen = request.GET.get("model", "")[:200]
     model = chosen or next((str(row) for row in reads.models_for(by) if row.endpoint), "")
     asked = request.GET.get("prompt", "")
+    # A prompt's own parameters stand unless somebody says otherwise.
+    own = {"temperature": "", "max_tokens": ""} if asked else {}
     bench.columns = [
-        {**bench.columns[0], "prompt": asked, "version": version if asked else "", "model": model}
+        {**bench.columns[0], **own, "prompt": asked, "version": version if asked else "", "model": model}
         for version in versions
     ]
     return bench
