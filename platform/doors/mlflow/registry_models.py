@@ -5,23 +5,26 @@ from typing import Any
 from accounts.access import can, team_ids
 from accounts.grant_sql import GRANTS, covers, gives
 from accounts.roles import ROLE_PERMISSIONS, Permission, Role
-from doors.mlflow import search
-from doors.mlflow.base import Answer, Call, endpoint, invalid, missing
+from doors.mlflow import prompt_search, prompts, search
+from doors.mlflow.base import Answer, Call, MlflowError, endpoint, invalid
 from doors.mlflow.entities import IS_PROMPT, MODEL, STAGES, fetch, latest_of, model_json, models_json
+from doors.mlflow.prompts import NoModel, or_prompt
 from registry import actions
 from registry.models import Asset
 
-NO_PROMPTS = (
-    "Prompts are not served at MLflow's address: a registered model can't carry the tag mlflow.prompt.is_prompt=true. "
-    "Prompts have a registry of their own (the Prompts page, and /api/v1/prompts)."
-)
+NO_PROMPTS = "A registered model does not become a prompt by a tag. Register the prompt under a name of its own."
 
 
 @endpoint("POST")
 def create(call: Call) -> Answer:
     name = model_name(call.text("name", required=True))
     tags = call.pairs("tags")
-    refuse_prompts(tags)
+    if prompts.is_meant(tags):
+        if _visible(call, name) is not None:
+            raise _taken("prompt", name, "registered model")
+        return prompts.create(call, name, tags)
+    if prompts.visible(call, name) is not None:
+        raise _taken("registered model", name, "prompt")
     asset = actions.create_tagged(
         team=call.team, kind=Asset.Kind.MODEL, name=name, description=call.text("description"), tags=tags, by=call.by
     )
@@ -29,17 +32,20 @@ def create(call: Call) -> Answer:
 
 
 @endpoint("GET")
+@or_prompt(prompts.get)
 def get(call: Call) -> Answer:
     return {"registered_model": model_json(find(call))}
 
 
 @endpoint("PATCH", "POST")
+@or_prompt(prompts.update)
 def update(call: Call) -> Answer:
     asset = actions.update_asset(asset=find(call), description=call.text("description"), by=call.by)
     return {"registered_model": model_json(asset)}
 
 
 @endpoint("POST")
+@or_prompt(None)
 def rename(call: Call) -> Answer:
     asset = find(call)
     new = model_name(call.text("new_name", required=True))
@@ -48,20 +54,24 @@ def rename(call: Call) -> Answer:
 
 
 @endpoint("DELETE", "POST")
+@or_prompt(prompts.delete)
 def delete(call: Call) -> Answer:
     actions.delete_asset(asset=find(call), by=call.by)
     return {}
 
 
 @endpoint("POST")
+@or_prompt(prompts.set_tag)
 def set_tag(call: Call) -> Answer:
     key, value = tag_of(call)
+    asset = find(call)
     refuse_prompts({key: value})
-    actions.set_tag(asset=find(call), key=key, value=value, by=call.by)
+    actions.set_tag(asset=asset, key=key, value=value, by=call.by)
     return {}
 
 
 @endpoint("DELETE", "POST")
+@or_prompt(prompts.delete_tag)
 def delete_tag(call: Call) -> Answer:
     asset, key = find(call), call.text("key", required=True)
     if asset.tags.filter(key=key).exists():
@@ -73,9 +83,12 @@ def delete_tag(call: Call) -> Answer:
 def search_models(call: Call) -> Answer:
     most = search.limit(call.whole("max_results", 100), 1000)
     text, orders = call.text("filter"), call.texts("order_by")
+    clauses = search.parse(text, search.MODELS)
+    if prompt_search.wants_prompts(clauses):
+        return prompt_search.search_prompts(call, most)
     where = search.Where()
     scope(call, where)
-    search.narrow(where, search.parse(text, search.MODELS), search.MODELS)
+    search.narrow(where, clauses, search.MODELS)
     by = search.order(orders, search.MODELS, [("a.name", True)])
     of = f"models {text} {orders}"
     if token := call.text("page_token"):
@@ -94,6 +107,7 @@ def search_models(call: Call) -> Answer:
 
 
 @endpoint("POST", "GET")
+@or_prompt(prompts.get_latest_versions)
 def get_latest_versions(call: Call) -> Answer:
     asset = find(call)
     wanted = {stage_named(text) for text in call.texts("stages")}
@@ -105,12 +119,25 @@ def get_latest_versions(call: Call) -> Answer:
 def find(call: Call, name: str = "") -> Asset:
     """The model that the call names, among those that its key sees."""
     name = name or call.text("name", required=True)
+    asset = _visible(call, name)
+    if asset is None:
+        raise NoModel(name)
+    return asset
+
+
+def _visible(call: Call, name: str) -> Asset | None:
     asset = Asset.objects.filter(team=call.team, kind=Asset.Kind.MODEL, name=name, deleted_at=None).first()
     if asset is not None:
         asset.team = call.team
-    if asset is None or not can(call.by, Permission.ASSET_VIEW, asset):
-        raise missing(f"Registered Model with name={name} not found")
-    return asset
+    return asset if asset is not None and can(call.by, Permission.ASSET_VIEW, asset) else None
+
+
+def _taken(new: str, name: str, there: str) -> MlflowError:
+    return MlflowError(
+        "RESOURCE_ALREADY_EXISTS",
+        f"Tried to create a {new} with name '{name}', but the name is already taken by a {there}. MLflow does not allow creating "
+        "a model and a prompt with the same name.",
+    )
 
 
 def scope(call: Call, where: search.Where) -> None:

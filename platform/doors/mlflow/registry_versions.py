@@ -5,12 +5,14 @@ import re
 from django.db import transaction
 from django.db.models import Q
 
-from doors.mlflow import search, sources
+from doors.mlflow import prompt_search, prompts, search, sources
 from doors.mlflow.base import Answer, Call, MlflowError, endpoint, invalid, missing, wrong
 from doors.mlflow.entities import VERSION, fetch, native_source, version_json, version_of
+from doors.mlflow.prompts import or_prompt
 from doors.mlflow.registry_models import find, refuse_prompts, scope, stage_named, tag_of
 from doors.protected import asked, move_or_ask
 from governance.models import ApprovalRequest
+from prompts.models import Prompt
 from registry import actions
 from registry.models import Asset, Version
 
@@ -19,10 +21,13 @@ _STAGE_ALIASES = {"Staging": "staging", "Production": "production"}
 
 
 @endpoint("POST")
+@or_prompt(prompts.create_version)
 def create(call: Call) -> Answer:
+    tags = call.pairs("tags")
+    if prompts.is_meant(tags) and (prompt := prompts.visible(call, call.text("name", required=True))) is not None:
+        return prompts.translated(prompts.create_version)(call, prompt)
     asset = find(call)
     source = call.text("source", required=True)
-    tags = call.pairs("tags")
     refuse_prompts(tags)
     found = sources.resolve(call, source)
     version = found.register(asset=asset, description=call.text("description"), tags=tags, by=call.by)
@@ -30,17 +35,20 @@ def create(call: Call) -> Answer:
 
 
 @endpoint("GET")
+@or_prompt(prompts.get_version)
 def get(call: Call) -> Answer:
     return {"model_version": version_of(find_version(call))}
 
 
 @endpoint("PATCH", "POST")
+@or_prompt(prompts.update_version)
 def update(call: Call) -> Answer:
     version = actions.describe_version(version=find_version(call), description=call.text("description"), by=call.by)
     return {"model_version": version_of(version)}
 
 
 @endpoint("DELETE", "POST")
+@or_prompt(prompts.delete_version)
 def delete(call: Call) -> Answer:
     """Into the bin, its aliases taken away; a protected one stays until an approval moves it."""
     version = find_version(call)
@@ -55,14 +63,17 @@ def delete(call: Call) -> Answer:
 
 
 @endpoint("POST")
+@or_prompt(prompts.set_version_tag)
 def set_tag(call: Call) -> Answer:
     key, value = tag_of(call)
+    version = find_version(call)
     refuse_prompts({key: value})
-    actions.set_tag(version=find_version(call), key=key, value=value, by=call.by)
+    actions.set_tag(version=version, key=key, value=value, by=call.by)
     return {}
 
 
 @endpoint("DELETE", "POST")
+@or_prompt(prompts.delete_version_tag)
 def delete_tag(call: Call) -> Answer:
     version, key = find_version(call), call.text("key", required=True)
     if version.tags.filter(key=key).exists():
@@ -71,6 +82,7 @@ def delete_tag(call: Call) -> Answer:
 
 
 @endpoint("GET")
+@or_prompt(None)
 def get_download_uri(call: Call) -> Answer:
     version = find_version(call)
     if not version.source or version.files.exists():
@@ -79,6 +91,7 @@ def get_download_uri(call: Call) -> Answer:
 
 
 @endpoint("POST")
+@or_prompt(None)
 def transition_stage(call: Call) -> Answer:
     """Stages are aliases of their names: one version holds each of them. Archived is archived."""
     version, stage = find_version(call), stage_named(call.text("stage", required=True))
@@ -116,6 +129,7 @@ def _to_stage(call: Call, version: Version, stage: str, *, archive: bool) -> App
 
 
 @endpoint("GET")
+@or_prompt(prompts.get_by_alias)
 def get_by_alias(call: Call) -> Answer:
     asset, alias = find(call), call.text("alias", required=True).lower()
     versions = Version.objects.filter(asset=asset, deleted_at=None)
@@ -129,7 +143,12 @@ def get_by_alias(call: Call) -> Answer:
     return {"model_version": version_of(version)}
 
 
+def _set_label(call: Call, prompt: Prompt) -> Answer:
+    return prompts.set_alias(call, prompt, alias_name(call.text("alias", required=True)))
+
+
 @endpoint("POST")
+@or_prompt(_set_label)
 def set_alias(call: Call) -> Answer:
     alias = alias_name(call.text("alias", required=True))
     version = find_version(call)
@@ -140,6 +159,7 @@ def set_alias(call: Call) -> Answer:
 
 
 @endpoint("DELETE", "POST")
+@or_prompt(prompts.delete_alias)
 def delete_alias(call: Call) -> Answer:
     asset, alias = find(call), call.text("alias", required=True).lower()
     if asset.aliases.filter(name=alias).exists():
@@ -151,10 +171,13 @@ def delete_alias(call: Call) -> Answer:
 def search_versions(call: Call) -> Answer:
     most = search.limit(call.whole("max_results", 10_000), 200_000)
     text, orders = call.text("filter"), call.texts("order_by")
+    clauses = search.parse(text, search.VERSIONS)
+    if prompt_search.wants_prompts(clauses):
+        return prompt_search.search_versions(call, most)
     where = search.Where()
     scope(call, where)
     where.add("v.deleted_at IS NULL")
-    search.narrow(where, search.parse(text, search.VERSIONS), search.VERSIONS)
+    search.narrow(where, clauses, search.VERSIONS)
     by = search.version_order(orders)
     of = search.versions_asked(text, orders)
     if token := call.text("page_token"):

@@ -237,7 +237,7 @@ def _attribute(where: Where, clause: Clause, grammar: Grammar) -> str:
     if isinstance(clause.value, list):
         condition = f"{column} {'=' if clause.sign == 'IN' else '<>'} {'ANY' if clause.sign == 'IN' else 'ALL'}({where.value(clause.value)}::text[])"
     else:
-        condition = f"{column} {_like_safe(clause)} {where.value(clause.value)}"
+        condition = f"{column} {like_safe(clause)} {where.value(clause.value)}"
     if clause.key != "run_id":
         return condition
     # Two indexes: one of those that name a run, one of those that came from a run of ours.
@@ -261,10 +261,10 @@ def _tag(where: Where, clause: Clause, grammar: Grammar) -> str:
         beginning = f"left(t.value, {INDEXED}) = {where.value(value[:INDEXED])}"
         whole = f" AND t.value = {where.value(value)}" if len(value) >= INDEXED else ""
         return f"EXISTS ({rows} AND {beginning}{whole})"
-    return f"EXISTS ({rows} AND t.value {_like_safe(clause)} {where.value(value)})"
+    return f"EXISTS ({rows} AND t.value {like_safe(clause)} {where.value(value)})"
 
 
-def _like_safe(clause: Clause) -> str:
+def like_safe(clause: Clause) -> str:
     """The sign, where it is LIKE for a pattern that PostgreSQL takes."""
     pattern = str(clause.value)
     if clause.sign in ("LIKE", "ILIKE") and (len(pattern) - len(pattern.rstrip("\\"))) % 2:

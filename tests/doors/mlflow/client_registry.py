@@ -7,8 +7,6 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-PROMPT = "mlflow.prompt.is_prompt"
-
 
 def use(url, key, workspace=""):
     """The site and the key that the following calls use."""
@@ -246,13 +244,6 @@ def files(name, number):
                 with open(path, "rb") as stream:
                     found[os.path.relpath(path, where)] = stream.read().decode()
         return found
-
-
-def prompt():
-    return [
-        code(lambda: mlflow.genai.register_prompt("p", "hello {{x}}")),
-        code(lambda: MlflowClient().create_registered_model("p", tags={PROMPT: "true"})),
-    ]
 
 
 def names():

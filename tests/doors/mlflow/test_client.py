@@ -107,10 +107,6 @@ def test_a_version_of_the_native_door_is_downloaded(mlflow, native):
     assert mlflow("files", "native", 1) == {"README.md": "# Card\n", "data/vocab.txt": "a b"}
 
 
-def test_prompts_are_refused(mlflow):
-    assert mlflow("prompt") == [INVALID, INVALID]
-
-
 def test_a_key_of_several_teams_names_the_workspace(client_process, site, cast):
     by = Actor(cast.alice)
     actions.create_asset(team=cast.team, kind="model", name="there", by=by)

