@@ -10,7 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 
-class Row(models.Model):
+class PromptRow(models.Model):
     """The columns of a version that a client needs."""
 
     number = models.IntegerField()
@@ -27,8 +27,8 @@ class Row(models.Model):
 
 
 def row(request: HttpRequest, pk: int) -> JsonResponse:
-    found: Any = Row.objects.get(pk=pk)
-    return JsonResponse({field.attname: getattr(found, field.attname) for field in Row._meta.fields})
+    found: Any = PromptRow.objects.get(pk=pk)
+    return JsonResponse({field.attname: getattr(found, field.attname) for field in PromptRow._meta.fields})
 
 
 bare.urlpatterns.append(path("prompts/<int:pk>", row))

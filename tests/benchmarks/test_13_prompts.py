@@ -54,7 +54,13 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
         log = (folder / f"{name}.log").open("wb")
         cwd = ROOT if name in ("ours", "bare") else folder
         started.append(subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log, start_new_session=True))
-        wait_for(name, lambda: httpx.get(health, timeout=5).status_code == 200, timeout_s=600)
+        process = started[-1]
+
+        def answers() -> bool:
+            assert process.poll() is None, (folder / f"{name}.log").read_text()[-2000:]
+            return httpx.get(health, timeout=5).status_code == 200
+
+        wait_for(name, answers, timeout_s=600)
         return started[-1].pid
 
     with django_db_blocker.unblock():
