@@ -24,6 +24,7 @@ __all__ = [
     "LATEST",
     "MAX_BYTES",
     "MAX_MESSAGES",
+    "MAX_NAME",
     "ROLES",
     "Content",
     "check_content",

@@ -76,7 +76,7 @@ class LabelRenderIn(RenderIn):
 class ContentIn(shapes.VersionIn):
     """What a version would say, not saved; the template is read as it was sent."""
 
-    message = None
+    message = None  # type: ignore[assignment]  # takes the inherited field away
     prompt = serializers.CharField(
         required=False, allow_blank=True, default="", help_text="The prompt that it is to be a version of."
     )

@@ -17,7 +17,9 @@ from accounts.numbers import whole
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
+from governance import gate
 from prompts import actions
+from prompts.composition import impact_of
 from prompts.forms import LabelForm
 from prompts.models import Label, Prompt
 from prompts.reads import get_prompt, labels_at
@@ -93,6 +95,12 @@ def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
     if version is None:
         form.add_error("version", f"There is no version {wanted['version']}.")
         return show_labels(request, prompt, label_form=form)
+    if "confirmed" not in request.POST and _moves_freely(prompt, wanted["label"]):
+        impact = impact_of(prompt, wanted["label"], by)
+        if impact:
+            seen = {name: text for name, text in request.POST.items() if name.startswith("seen")}
+            page = {"impact": impact, "wanted": wanted, "version": version, "seen": seen}
+            return render(request, "prompts/label_confirm.html", {**prompt_page(request, prompt, "labels"), **page})
     try:
         actions.move_label(
             prompt=prompt, label=wanted["label"], version=version, reason=wanted["reason"], by=by,
@@ -108,6 +116,11 @@ def _move(request: HttpRequest, prompt: Prompt) -> HttpResponse:
         return show_labels(request, prompt, label_form=form)
     messages.success(request, f"'{wanted['label']}' points at version {version.number} now.")
     return redirect(prompt.get_absolute_url())
+
+
+def _moves_freely(prompt: Prompt, label: str) -> bool:
+    """Without a request: on its page, what changes with a protected label is shown to those who decide."""
+    return not gate.is_protected(prompt.team, "prompt", str(prompt), label)
 
 
 def _seen(request: HttpRequest) -> dict[str, Any]:

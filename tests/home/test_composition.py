@@ -36,3 +36,15 @@ def test_a_request_shows_what_is_approved_as_a_part(composed, cast, actor, clien
     request = actions.request_move(version=composed["main"], slot="production", by=actor(cast.alice))
     shown = client_of(cast.bob).get(f"/requests/{request.pk}").content.decode()
     assert "acme/tone:1" in shown and "never approved for production by itself" in shown
+
+
+def test_a_move_that_changes_other_prompts_is_confirmed(composed, cast, client_of):
+    client, main = client_of(cast.alice), composed["main"].prompt
+    asked = client.post("/prompts/acme/main/labels", {"label": "staging", "version": 1, "reason": "go"})
+    shown = asked.content.decode()
+    assert "changes other prompts" in shown and "/prompts/acme/outer/versions/1" in shown
+    assert main.label_moves.count() == 1
+    free = client.post("/prompts/acme/main/labels", {"label": "candidate", "version": 1})
+    assert free.status_code == 302
+    done = client.post("/prompts/acme/main/labels", {"label": "staging", "version": 1, "confirmed": "1"})
+    assert done.status_code == 302
