@@ -46,6 +46,7 @@ _VERBS = {
     "version.described": "described",
     "version.linked": "noted where it comes from:",
     "version.signed": "signed",
+    "version.scan_asked": "asked for another scan of",
     "conversion.started": "asked for safetensors of",
     "conversion.finished": "finished the conversion of",
     "version.purged": "removed for ever the files of",

@@ -21,7 +21,7 @@ from registry.api.lifecycle import (
     VersionRestore,
 )
 from registry.api.storage import Storage
-from registry.api.supply import Bom, ConversionView, Scan, Signature
+from registry.api.supply import Bom, ConversionView, Scan, ScanAgain, Signature
 from registry.api.tags import AssetTagDetail, AssetTags, VersionTagDetail, VersionTags
 from registry.api.uploads import UploadComplete, UploadDetail, UploadPartDetail, Uploads
 from registry.api.versions import Register, Rows, VersionDetail, Versions
@@ -69,6 +69,7 @@ def _resources(kind: Asset.Kind) -> list[URLPattern]:
         ]
     found += [
         path(f"{version}/scan", Scan.as_view(), given, name=f"api-{kind.value}-version-scan"),
+        path(f"{version}/scan/again", ScanAgain.as_view(), given, name=f"api-{kind.value}-version-scan-again"),
         path(f"{version}/signature", Signature.as_view(), given, name=f"api-{kind.value}-version-signature"),
         path(f"{version}/bom", Bom.as_view(), given, name=f"api-{kind.value}-version-bom"),
     ]

@@ -39,6 +39,7 @@ def _pages(kind: Asset.Kind) -> list[URLPattern]:
         path(version, versions.version_detail, given, name=f"{noun}-version-detail"),
         path(f"{version}/browse", contents.file_browse, given, name=f"{noun}-file-browse"),
         path(f"{version}/supply", supply.version_supply, given, name=f"{noun}-version-supply"),
+        path(f"{version}/scan-again", supply.version_scan_again, given, name=f"{noun}-version-scan-again"),
         path(f"{version}/register", versions.version_register, given, name=f"{noun}-version-register"),
         path(f"{version}/discard", versions.version_discard, given, name=f"{noun}-version-discard"),
         path(f"{version}/files", files.file_upload, given, name=f"{noun}-file-upload"),

@@ -71,6 +71,7 @@ class Action(StrEnum):
     VERSION_PURGED = "version.purged"
     VERSION_LINKED = "version.linked"
     VERSION_SIGNED = "version.signed"
+    VERSION_SCAN_ASKED = "version.scan_asked"
     CONVERSION_STARTED = "conversion.started"
     CONVERSION_FINISHED = "conversion.finished"
     FILE_UPLOADED = "file.uploaded"

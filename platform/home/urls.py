@@ -5,6 +5,7 @@ from django.urls import path
 from home import views
 from home.comparison import urls as comparison
 from home.composition.views import composition_page
+from home.foreign import from_mlflow
 from home.lineage.views import lineage_page
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
         for kind in ("model", "dataset")
     ],
     path("prompts/<str:team>/<prompt_name:name>/graph", composition_page, name="prompt-graph"),
+    path("from-mlflow", from_mlflow, name="from-mlflow"),
     path("search", views.search_everything, name="search"),
     *comparison.urlpatterns,
 ]

@@ -109,6 +109,21 @@ def logged_model_of(team: Team, model_id: str) -> LoggedModel:
     return model
 
 
+def get_logged_model(by: Actor, model_id: str) -> LoggedModel:
+    rows = LoggedModel.objects.visible_to(by).alive().select_related("team", "experiment", "source_run", "created_by")
+    model = rows.filter(model_id=model_id[:40]).first()
+    if model is None:
+        raise NotFound(f"There is no logged model '{model_id[:40]}' that you can see.")
+    return model
+
+
+def versions_of_model(by: Actor, model: LoggedModel) -> QuerySet[Version]:
+    """The versions that were registered from a logged model, newest first: as clients name it, or from its own address."""
+    named = Q(facts__mlflow__model_id=model.model_id)
+    rows = Version.objects.visible_to(by).filter(named, asset__team=model.team_id)
+    return rows.select_related("asset__team").order_by("-pk")
+
+
 def models_with_reports(rows: LoggedModelQuerySet) -> LoggedModelQuerySet:
     return rows.select_related("experiment", "source_run").prefetch_related("metrics__run")
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from tracking.views import experiments, runs
+from tracking.views import experiments, logged_models, runs
 
 urlpatterns: list[URLPattern] = [
     path("experiments/", experiments.experiment_list, name="experiment-list"),
@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("experiments/<int:experiment_id>", experiments.experiment_detail, name="experiment-detail"),
     path("experiments/<int:experiment_id>/delete", experiments.experiment_delete, name="experiment-delete"),
     path("experiments/<int:experiment_id>/restore", experiments.experiment_restore, name="experiment-restore"),
+    path("logged-models/<str:model_id>", logged_models.logged_model_detail, name="logged-model"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/compare", runs.run_compare, name="run-compare"),
     path("runs/<int:run_id>", runs.run_detail, name="run-detail"),

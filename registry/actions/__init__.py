@@ -29,6 +29,7 @@ from registry.actions.lifecycle import (
     restore_version,
 )
 from registry.actions.lineage import link_versions
+from registry.actions.scanning import scan_again
 from registry.actions.tags import delete_tag, set_tag
 from registry.actions.versions import create_version, describe_version, discard_version, register_version
 from registry.actions.weights import ask_weights
@@ -76,6 +77,7 @@ __all__ = [
     "restore_asset",
     "restore_version",
     "roll_back",
+    "scan_again",
     "set_tag",
     "start_conversion",
     "update_asset",

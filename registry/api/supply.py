@@ -93,6 +93,22 @@ class Scan(RegistryView):
         return Response(scan_json(state_of(_registered(self.version(kind, team, name, number)))))
 
 
+class ScanAgain(RegistryView):
+    operations = {"post": "version_scan_again"}
+
+    @extend_schema(
+        summary="Scan a version's files again",
+        description="What the scan said of them is forgotten, and a worker looks anew; evidence that was deposited stays. A scan "
+        "that is under way, or ended within the last 30 seconds, is the one that is asked for.",
+        request=None,
+        responses={202: ScanOut, **PROBLEMS},
+    )
+    def post(self, request: Request, kind: str, team: str, name: str, number: int) -> Response:
+        version = self.version(kind, team, name, number)
+        actions.scan_again(version=version, by=self.by)
+        return Response(scan_json(state_of(version)), status=202)
+
+
 class Signature(RegistryView):
     operations = {"get": "version_signature"}
     content_negotiation_class = AnyContent

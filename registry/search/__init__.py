@@ -2,7 +2,7 @@
 
 from registry.search.documents import refresh, refresh_many, stale
 from registry.search.facets import BOUND, Facets, count
-from registry.search.queries import BEST, FACETS, SORTS, Found, Query, find, narrow
+from registry.search.queries import BEST, FACETS, SORTS, UPDATED, Found, Query, find, narrow
 from registry.search.words import learn
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "BOUND",
     "FACETS",
     "SORTS",
+    "UPDATED",
     "Facets",
     "Found",
     "Query",

@@ -66,10 +66,7 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
             if name in (*search.FACETS, "in", "archived")
             for value in values
         ],
-        "sorts": [
-            ("" if slug == search.BEST else slug, title, slug == (query.sort or search.BEST))
-            for slug, title in _SORTS.items()
-        ],
+        "sorts": _sorts(query),
         "chips": _chips(given, query, everywhere=everywhere),
         "facets": _facets(given, facets, query, kind, everywhere=everywhere) if facets else [],
         "total": f"{facets.total:,}{'+' if facets.more else ''}" if facets else "",
@@ -77,9 +74,18 @@ def asset_list(request: HttpRequest, kind: str) -> HttpResponse:
         "may_create": bool(team and can(by, Permission.ASSET_CREATE, team)),
     }
     part = request.headers.get("HX-Target", "").rpartition("#")[2] == "found"
+    context["part"] = part
     response = render(request, "registry/list_found.html" if part else "registry/list.html", context)
     response["Vary"] = "HX-Target, Cookie"
     return response
+
+
+def _sorts(query: search.Query) -> list[tuple[str, str, bool]]:
+    """(value, title, chosen). The best match is offered where there is something to match, and is what goes without saying then."""
+    usual = search.BEST if query.text else search.UPDATED
+    chosen = usual if query.order == search.BEST else query.order
+    offered = {slug: title for slug, title in _SORTS.items() if query.text or slug != search.BEST}
+    return [("" if slug == usual else slug, title, slug == chosen) for slug, title in offered.items()]
 
 
 def _with(given: QueryDict, name: str, value: str | None) -> str:

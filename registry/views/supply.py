@@ -44,6 +44,7 @@ def supply_of(version: Version, by: Actor) -> dict[str, Any]:
         and convertible(paths)
         and can(by, Permission.ASSET_EDIT, version.asset)
         and (conversion is None or conversion.state == Conversion.State.FAILED),
+        "may_scan": scan.state == "done" and can(by, Permission.ASSET_EDIT, version.asset),
         "supply_live": is_live or signature is None,
         "supply_url": f"{version.get_absolute_url()}/supply",
     }
@@ -76,4 +77,13 @@ def version_convert(request: HttpRequest, kind: str, team: str, name: str, numbe
             raise
         return show_version(request, version, problem=problem)
     messages.success(request, "The conversion begins. Its progress is on this page.")
+    return redirect(f"{version.get_absolute_url()}#supply-chain")
+
+
+@login_required
+@require_POST
+def version_scan_again(request: HttpRequest, kind: str, team: str, name: str, number: int) -> HttpResponse:
+    version = _find(request, kind, team, name, number)
+    actions.scan_again(version=version, by=actor_of(request))
+    messages.success(request, "The files are scanned again.")
     return redirect(f"{version.get_absolute_url()}#supply-chain")

@@ -1,6 +1,6 @@
 """Metrics as the chart component takes them (docs/design.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,7 +64,12 @@ def _points(line: list[Point], timed: bool) -> list[list[float | None]]:
 
 
 def _is_share(key: str, line: list[Point]) -> bool:
-    return any(word in key for word in _SHARES) and all(value is None or 0 <= value <= 1 for _, _, value in line)
+    return are_shares(key, [value for _, _, value in line])
+
+
+def are_shares(key: str, values: Iterable[float | None]) -> bool:
+    """Are these shown in percent, wherever they are shown?"""
+    return any(word in key for word in _SHARES) and all(value is None or 0 <= value <= 1 for value in values)
 
 
 def _title(key: str) -> str:

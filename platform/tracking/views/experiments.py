@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import can
 from accounts.authentication import actor_of
@@ -26,8 +26,11 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def experiment_new(request: HttpRequest) -> HttpResponse:
+    """The form stands above the list of experiments: an address that is opened or reloaded leads there."""
+    if request.method == "GET":
+        return redirect("experiment-list")
     by, team = actor_of(request), current_team(request)
     if team is None:
         raise NotFound("You are in no team yet.")

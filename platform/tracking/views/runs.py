@@ -144,7 +144,7 @@ def run_compare(request: HttpRequest) -> HttpResponse:
         "runs": runs,
         "left_out": max(0, len(wanted) - _MOST_COMPARED),
         "metrics": [
-            (key, [figure(of[key]) if key in of else None for of in metrics])
+            (key, _figures(key, [of.get(key) for of in metrics]))
             for key in sorted({key for of in metrics for key in of})[:500]
         ],
         "params": _side_by_side([run.parameters for run in runs]),
@@ -238,6 +238,12 @@ def _preview(artifact: Artifact) -> dict[str, Any]:
     if "\0" in text:
         return {}
     return {"text": text, "cut": artifact.blob.size > len(head), "suffix": PurePosixPath(artifact.path).suffix}
+
+
+def _figures(key: str, values: list[float | None]) -> list[str | None]:
+    """Shares in percent, as the charts have them; other numbers as they are."""
+    percent = charts.are_shares(key, values)
+    return [None if one is None else f"{100 * one:.4g} %" if percent else figure(one) for one in values]
 
 
 def _side_by_side(columns: list[dict[str, Any]]) -> list[tuple[str, bool, list[Any]]]:

@@ -9,6 +9,7 @@ SITE: Table = {
     "api-docs": {"GET": public()},
     "internal-file": {"GET": public(headers={"authorization": "Bearer {token}"})},
     "home": {"GET": account()},
+    "from-mlflow": {"GET": account(ok=(404,))},
     "search": {"GET": account(query="q=m")},
 }
 

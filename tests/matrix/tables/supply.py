@@ -15,6 +15,17 @@ SUPPLY: Table = {
         "GET": sees(ASSET, ok=(404,), values={"name": "m"}),
         "POST": _CONVERT,
     },
+    **{
+        f"{prefix}{kind}-version-scan-again": {
+            "POST": may(
+                P.ASSET_EDIT,
+                values={"name": kind[0]},
+                quiet="its scan has not ended: that is the one that is asked for",
+            )
+        }
+        for kind in ("model", "dataset")
+        for prefix in ("", "api-")
+    },
     "model-version-convert": {"POST": _CONVERT},
     "api-model-signing-key": {"GET": public()},
 }
