@@ -18,7 +18,7 @@ from registry.actions.lifecycle import grace, purge_version
 from registry.actions.signing import sign_version
 from registry.claims import claimed
 from registry.comparison.measuring import measure
-from registry.models import Blob, Conversion, File, Upload, Version
+from registry.models import Blob, BlobScan, Conversion, File, Upload, Version
 from registry.scans import SCANNER, payload_of, scan_version
 
 STALE_S = 24 * 3600.0
@@ -124,12 +124,20 @@ def scan_versions(*, every: bool = False) -> int:
         there = digests_with_evidence(teams, Evidence.Kind.SCAN, digests, **wanted)
         if every:
             there -= digests_with_evidence(teams, Evidence.Kind.SCAN, digests, scanner=SCANNER, verdict="error")
+        unseen = _unseen(batch)
         for version in batch:
-            if (version.asset.team_id, version.digest) not in there:
+            if (version.asset.team_id, version.digest) not in there or version.pk in unseen:
                 done += _scan(version)
         if not every:
             break
     return done
+
+
+def _unseen(batch: list[Version]) -> set[int]:
+    """Those with bytes of which no scan says anything (any more): somebody asked for another one, whose message may be lost."""
+    said = BlobScan.objects.filter(blob=OuterRef("blob"))
+    rows = File.objects.filter(~Exists(said), version__in=batch).order_by()
+    return set(rows.values_list("version_id", flat=True).distinct())
 
 
 @shared_task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from accounts.access import require
 from accounts.authentication import actor_of
 from accounts.errors import Invalid, TooLarge
 from accounts.roles import Permission
+from doors.huggingface import signature_file
 from doors.huggingface.door import answer, door, json_of, text_of
 from doors.huggingface.lfs import holds_for
 from doors.huggingface.repos import address, branch_of, repo_of
@@ -25,6 +27,7 @@ from registry.actions.commits import Add, Delete, DeleteFolder, Operation
 from registry.gitoids import is_large, oids_of
 from registry.models import Asset, Version
 from registry.revisions import Revision
+from registry.signing import SIGNATURE_FILE
 
 MAX_FILES = 1000  # of one preupload
 MAX_OPERATIONS = 25_000
@@ -73,6 +76,7 @@ def commit(request: HttpRequest, kind: str, team: str, name: str, revision: str)
     branch = branch_of(asset, revision)
     with ExitStack() as stack:
         header, operations = _read(request, stack)
+        operations = _without_signature(operations, revisions.head_of(asset, branch))
         version = (
             actions.commit(
                 asset=asset,
@@ -88,6 +92,21 @@ def commit(request: HttpRequest, kind: str, team: str, name: str, revision: str)
             else revisions.head_of(asset, branch)
         )
     return answer(_done(request, asset, version))
+
+
+def _without_signature(operations: list[Operation], head: Version | None) -> list[Operation]:
+    """The signature that the head shows as a file is not its own: a client that mirrors the folder neither brings it nor takes it
+    away."""
+    if not any(one.path == SIGNATURE_FILE for one in operations):
+        return operations
+    if (content := signature_file.content_of(head)) is None:
+        return operations
+    ours = hashlib.sha256(content).hexdigest()
+    return [
+        one
+        for one in operations
+        if one.path != SIGNATURE_FILE or not (isinstance(one, Delete) or (isinstance(one, Add) and one.sha256 == ours))
+    ]
 
 
 def _done(request: HttpRequest, asset: Asset, version: Version | None) -> dict[str, Any]:

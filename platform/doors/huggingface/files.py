@@ -6,12 +6,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
 from accounts.authentication import actor_of
+from doors.huggingface import signature_file
 from doors.huggingface.door import door, failure
 from doors.huggingface.repos import file_of, repo_of, require_files, revision_of
 from registry import actions
 from registry.downloads import file_response, sends_bytes
-from registry.gitoids import is_large, oids_of
+from registry.gitoids import is_large, oid_of, oids_of
 from registry.models import File
+from registry.signing import SIGNATURE_FILE
 
 
 @door("GET")
@@ -19,6 +21,11 @@ def resolve(request: HttpRequest, kind: str, team: str, name: str, revision: str
     """HEAD says commit, size and ETag; GET sends the bytes, or the range that is asked for."""
     asset = repo_of(request, kind, team, name)
     found = revision_of(asset, revision)
+    if path == SIGNATURE_FILE and (content := signature_file.content_of(found.version)) is not None:
+        require_files(actor_of(request), asset)
+        answer = signature_file.response_of(request, content)
+        dress(answer, commit=found.commit, etag=oid_of(content), size=len(content), large=False)
+        return answer
     file = file_of(found, path)
     assert found.version is not None
     size, sha256 = file.blob.size, file.blob_id

@@ -13,6 +13,7 @@ from accounts.authentication import actor_of
 from accounts.errors import Invalid
 from accounts.rest import keyset_page
 from accounts.roles import Permission
+from doors.huggingface import signature_file
 from doors.huggingface.door import answer, door
 from doors.huggingface.repos import base, moment, repo_of, revision_of
 from doors.huggingface.trees import entries, files_of
@@ -105,11 +106,14 @@ def info(request: HttpRequest, kind: str, team: str, name: str, revision: str = 
 
 
 def _siblings(found: Revision, *, blobs: bool) -> list[Info]:
-    files = files_of(found)
+    files, signature = files_of(found), signature_file.entry_of(found.version)
     if not blobs:
-        return [{"rfilename": file.path} for file in files]
+        return [
+            {"rfilename": path}
+            for path in (*(file.path for file in files), *([signature["path"]] if signature else []))
+        ]
     shown = []
-    for entry in entries(files):
+    for entry in (*entries(files), *([signature] if signature else [])):
         row = {"rfilename": entry["path"], "size": entry["size"], "blobId": entry["oid"]}
         if lfs := entry.get("lfs"):
             row["lfs"] = {"sha256": lfs["oid"], "size": lfs["size"], "pointerSize": lfs["pointerSize"]}

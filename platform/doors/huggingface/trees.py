@@ -9,11 +9,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from accounts.errors import Invalid
+from doors.huggingface import signature_file
 from doors.huggingface.door import EntryNotFound, answer, door
 from doors.huggingface.repos import LIMIT, base, moment, repo_of, revision_of, title_of
 from registry.gitoids import is_large, oid_of, oids_of, pointer_of
 from registry.models import File, Version
 from registry.revisions import Revision, commits
+from registry.signing import SIGNATURE_FILE
 
 Entry = dict[str, Any]
 MAX_PATHS = 1000
@@ -103,6 +105,8 @@ def tree(request: HttpRequest, kind: str, team: str, name: str, revision: str, p
     start, limit = _page(request, 50 if expand else LIMIT)
     page = rows[start : start + limit]
     body = _shown(found, page, folders, expand)
+    if not path and not start:
+        body += _signature(found, expand)
     headers = {"X-Repo-Commit": found.commit}
     if start + limit < len(rows):
         query = request.GET.copy()
@@ -123,7 +127,19 @@ def paths_info(request: HttpRequest, kind: str, team: str, name: str, revision: 
     folders = {folder: inside for folder, inside in folders_of(files).items() if folder in set(wanted)}
     by_path: dict[str, File] = {file.path: file for file in files}
     rows: list[File | str] = [by_path.get(path, path) for path in wanted if path in by_path or path in folders]
-    return answer(_shown(found, rows, folders, _flag(request.POST.get("expand", ""))))
+    expand = _flag(request.POST.get("expand", ""))
+    body = _shown(found, rows, folders, expand)
+    if SIGNATURE_FILE in wanted and SIGNATURE_FILE not in by_path:
+        body += _signature(found, expand)
+    return answer(body)
+
+
+def _signature(found: Revision, expand: bool) -> list[Entry]:
+    """model.sig, where there is one. It came with the version's registration."""
+    entry = signature_file.entry_of(found.version)
+    if entry is None or found.version is None:
+        return []
+    return [entry | ({"lastCommit": _commit(found.version), "securityFileStatus": None} if expand else {})]
 
 
 def _shown(found: Revision, rows: list[File | str], folders: dict[str, list[File]], expand: bool) -> list[Entry]:

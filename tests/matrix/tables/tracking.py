@@ -35,7 +35,7 @@ TRACKING: Table = {
         "DELETE": may(P.RUN_CREATE, ok=(204,), quiet=_LEFT),
     },
     "experiment-list": {"GET": account()},
-    "experiment-new": {"GET": account(), "POST": current(P.RUN_CREATE, {"name": "fresh"})},
+    "experiment-new": {"GET": account(ok=(302,)), "POST": current(P.RUN_CREATE, {"name": "fresh"})},
     "experiment-detail": {"GET": sees(ASSET)},
     "experiment-delete": {"POST": may(P.RUN_CREATE)},
     "experiment-restore": {"POST": may(P.RUN_CREATE, values=_GONE_EXPERIMENT)},
