@@ -148,10 +148,18 @@ def fact_changes(before: Version | None, after: Version) -> list[ValueChange]:
     """What the files say of themselves, where it differs."""
     changes = value_changes(before.facts if before else {}, after.facts)
     return [
-        ValueChange(change.path.replace("_", " "), change.op, change.before, change.after)
+        ValueChange(_said(change.path), change.op, change.before, change.after)
         for change in changes
         if change.before or change.after
     ][:MOST_ROWS]
+
+
+def _said(path: str) -> str:
+    """A fact's path in words: 'card.license' is what the card calls its licence."""
+    section, dot, rest = path.partition(".")
+    if section == "card" and dot:
+        path = f"card: {'licence' if rest in ('license', 'licence') else rest}"
+    return path.replace("_", " ")
 
 
 def prompt_texts(before: PromptVersion | None, after: PromptVersion) -> list[TextChange]:
