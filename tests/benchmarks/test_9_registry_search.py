@@ -6,6 +6,7 @@ server. Beside the wall's time stands the processors' (this process and PostgreS
 
 import gc
 import json
+import os
 import random
 import statistics
 import time
@@ -20,7 +21,8 @@ from registry import search
 from tests.benchmarks.conftest import Report
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.django_db(transaction=True)]
-FEW, MANY, GRANTS, TIMES = 100, 100_000, 1_000, 15
+FEW, MANY, GRANTS = 100, int(os.environ.get("SEARCH_VERSIONS", "100000")), 1_000
+TIMES = int(os.environ.get("SEARCH_TIMES", "15"))
 SYLLABLES = [a + b for a in "bdfgklmnprstv" for b in "aeio"]
 FAMILIES = ["llama", "mistral", "qwen", "gemma", "phi", "falcon", "bert", "gpt", "whisper", "dates"]
 _R = random.Random(7)
