@@ -1,0 +1,65 @@
+"""Every page and address of a prompt's history, on one prompt that has something of everything."""
+
+import pytest
+
+from accounts.access import Actor
+from prompts import actions
+
+pytestmark = pytest.mark.django_db
+BASE = "/prompts/acme/support/refunds/reply"
+
+
+@pytest.fixture
+def prompt(cast):
+    by = Actor(cast.alice)
+    prompt = actions.create_prompt(team=cast.team, name="support/refunds/reply", description="d", by=by)
+    for text in ("One.\nTwo {{ x }}\n", "One.\nTwo two {{ x }}\n"):
+        actions.create_version(prompt=prompt, type="text", template=text, parameters={"a": {"b": text}}, by=by)
+    actions.create_branch(prompt=prompt, name="side", start=prompt.versions.get(number=1), by=by)
+    text = "One.\nTwo zwei {{ x }}\n"
+    actions.create_version(prompt=prompt, type="text", template=text, branch="side", parameters={"a": {"b": 3}}, by=by)
+    for number in (1, 2):
+        actions.move_label(prompt=prompt, label="staging", version=prompt.versions.get(number=number), by=by)
+    actions.set_tag(prompt=prompt, key="owner", value="kim", by=by)
+    return prompt
+
+
+def test_every_page_is_there(prompt, cast, client_of):
+    alice = client_of(cast.alice)
+    lists = [
+        f"/prompts/?{query}" for query in ("folder=support", "q=reply", "q=refnds", "tag=owner:kim", "state=deleted")
+    ]
+    ours = [
+        "",
+        "/labels",
+        "/labels?at=2099-01-01",
+        "/branches",
+        "/branches/side/merge",
+        "/diff?from=1&to=2",
+        "/settings",
+    ]
+    ours += ["/diff?from=1&to=3&view=inline&spaces=0", "/diff/weights?from=1&to=2", "/versions/3"]
+    for path in ["/prompts/", *lists, *(BASE + one for one in ours)]:
+        assert alice.get(path).status_code == 200, path
+    assert alice.get(f"{BASE}/labels?at=x").status_code == 422
+    assert b"reply" in alice.get("/prompts/?q=refnds").content
+
+
+def test_a_merge_is_decided_on_its_page_and_the_prompt_ends_and_returns(prompt, cast, client_of):
+    alice = client_of(cast.alice)
+    chosen = {"choice:template#1": "theirs", "choice:parameters.a.b": "edit", "edit:parameters.a.b": "7"}
+    late = alice.post(f"{BASE}/branches/side/merge", {**chosen, "seen_source": 3, "seen_target": 1})
+    assert late.status_code == 409
+    alice.post(f"{BASE}/branches/side/merge", {**chosen, "seen_source": 3, "seen_target": 2})
+    merged = prompt.versions.first()
+    assert (merged.template, merged.parameters) == ("One.\nTwo zwei {{ x }}\n", {"a": {"b": 7}})
+    for path, there in (("archive", 200), ("restore", 200), ("delete", 404), ("restore", 200)):
+        assert alice.post(f"{BASE}/{path}").status_code == 302
+        assert alice.get(BASE).status_code == there
+
+
+def test_a_label_goes_back_and_who_saw_another_version_is_told(prompt, cast, client_of):
+    alice = client_of(cast.alice)
+    assert alice.post(f"{BASE}/labels/staging/rollback", {"expected": 1}).status_code == 409
+    assert alice.post(f"{BASE}/labels/staging/rollback", {"expected": 2}).status_code == 302
+    assert prompt.labels.get().version.number == 1
