@@ -23,7 +23,7 @@ import pytest
 
 from tests.benchmarks.conftest import Report
 from tests.benchmarks.load import generator, rate
-from tests.benchmarks.test_10_mlflow import processor_s
+from tests.benchmarks.test_10_mlflow import processor_s, settle
 from tests.clients.driver import ENVIRONMENT
 from tests.conftest import SUPERUSER_URL, make_cast, truncate_everything
 from tests.story.conftest import free_ports, wait_for
@@ -131,6 +131,7 @@ def _mlflow(start: Any, sides: dict[str, Side], folder: Path) -> None:
         "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
     pid = start("mlflow", command, _peer_environment(ENVIRONMENT), f"{base}/version")
+    settle(pid)
     api = f"{base}/api/2.0/mlflow"
     tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
     httpx.post(
