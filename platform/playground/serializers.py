@@ -10,7 +10,7 @@ from serving.prices import plain
 
 
 class ColumnIn(serializers.Serializer[Any]):
-    label = serializers.CharField(required=False, allow_blank=True, help_text="What the column is called.")
+    label = serializers.CharField(required=False, allow_blank=True, help_text="What the column is called.")  # type: ignore[assignment]
     prompt = serializers.CharField(required=False, help_text="A prompt of the team, 'team/name'; or give content.")
     version = serializers.JSONField(
         required=False, help_text="Its version's number, a label, 'latest' (without it) or 'draft': the caller's own."
@@ -42,7 +42,7 @@ class PlaygroundRunIn(serializers.Serializer[Any]):
 
 
 class ColumnOut(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     prompt = serializers.CharField(help_text="Empty for content that was given.")
     version = serializers.IntegerField(allow_null=True)
     digest = serializers.CharField(help_text="Of what the prompt said.")
@@ -71,7 +71,7 @@ class PlaygroundRunOut(serializers.Serializer[Any]):
     message = serializers.CharField()
     total = serializers.IntegerField(help_text="Cells: columns times rows times repeats, and later turns.")
     done = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]
     rows = serializers.IntegerField()
     repeats = serializers.IntegerField()
     dataset_version = serializers.CharField(allow_null=True)
@@ -89,7 +89,7 @@ class PlaygroundRunLine(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=PlaygroundRun.State.values)
     total = serializers.IntegerField()
     done = serializers.IntegerField()
-    errors = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField()
     url = serializers.CharField()

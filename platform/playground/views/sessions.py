@@ -138,7 +138,7 @@ def _posted(request: HttpRequest, team: Team, session: PlaygroundSession | None,
         bench.change(do)
         return _page(request, team, session, bench, by)
     try:
-        fields = {"columns": bench.columns, "inputs": bench.inputs, "options": bench.options}
+        fields: dict[str, Any] = {"columns": bench.columns, "inputs": bench.inputs, "options": bench.options}
         if do == "save":
             kept = actions.save_session(session=session, team=team, name=bench.name, by=by, **fields)
             messages.success(request, "Saved.")
