@@ -57,7 +57,7 @@ browser: setup ## Install chromium for the browser tests, where there is none
 	  $(BIN)/playwright install chromium; \
 	fi
 
-clients: .venv-clients/stamp ## Install the unmodified MLflow client (and server, for the benchmarks) into .venv-clients
+clients: .venv-clients/stamp ## Install the unmodified clients of MLflow (and its server, for the benchmarks) and Langfuse into .venv-clients
 
 .venv-clients/stamp: tests/clients/requirements.txt $(STAMPS)/venv
 	@echo "  Installing the clients that the doors are tested with"
