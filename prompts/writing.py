@@ -88,10 +88,8 @@ class Written:
 
     @classmethod
     def of(cls, version: PromptVersion) -> "Written":
-        written = cls(
-            version.type, version.format, model=version.model, branch=version.branch,
-            **{name: _json(getattr(version, name)) for name in JSON_FIELDS},
-        )  # fmt: skip
+        texts: dict[str, Any] = {name: _json(getattr(version, name)) for name in JSON_FIELDS}
+        written = cls(version.type, version.format, model=version.model, branch=version.branch, **texts)
         written._take(version.template)
         return written
 
@@ -120,10 +118,11 @@ class Written:
         def text(name: str) -> str:
             return data.get(name, "").replace("\r\n", "\n")
 
+        parts: dict[str, Any] = {name: text(name) for name in JSON_FIELDS}
         written = cls(
             kind, data.get("format") or PromptVersion.Format.JINJA.value, text("template"),
             model=text("model").strip(), message=text("message"), branch=data.get("branch") or MAIN,
-            **{name: text(name) for name in JSON_FIELDS},
+            **parts,
         )  # fmt: skip
         roles, rests = data.getlist("role"), texts("rest")
         for index, content in enumerate(texts("content")):

@@ -20,7 +20,7 @@ from accounts.models import Team
 from accounts.numbers import whole
 from accounts.roles import Permission
 from prompts import actions, differences
-from prompts.checks import MAX_NAME, ROLES, check_content
+from prompts.checks import ROLES, check_content
 from prompts.drafts import get_draft
 from prompts.models import MAIN, Prompt, PromptBranch, PromptDraft, PromptVersion
 from prompts.reads import get_prompt, get_version
@@ -237,7 +237,6 @@ def _show_new(
         "team_now": team,
         "names": names,
         "copied": copied,
-        "max_name": MAX_NAME,
         "types": PromptVersion.Type.choices,
     }
     return render(request, "prompts/editor.html", context, status=status)

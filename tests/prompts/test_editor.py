@@ -179,3 +179,27 @@ def test_the_import_map_is_the_one_that_the_policy_allows(alice, greeting):
     allowed = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
     assert f"script-src 'self' 'sha256-{allowed}'" in answer["Content-Security-Policy"]
     assert "unsafe-inline" not in answer["Content-Security-Policy"].partition("script-src")[2].partition(";")[0]
+
+
+def test_the_version_page_leads_to_a_duplicate(alice, greeting):
+    assert "/prompts/new?copy=acme%2Fgreeting:1" in text(alice.get("/prompts/acme/greeting/versions/1"))
+    assert "Hi {{ name }}" in text(alice.get("/prompts/new?copy=acme%2Fgreeting:1"))
+
+
+def test_a_draft_is_found_again_on_the_prompt_and_at_home(alice, cast, client_of, greeting):
+    actions.save_draft(prompt=greeting, content={"template": "x"}, revision=0, by=Actor(cast.alice))
+    for page in ("/prompts/acme/greeting", "/"):
+        assert "/prompts/acme/greeting/versions/new" in text(alice.get(page)).partition("<main")[2]
+    assert "Your draft" not in text(client_of(cast.admin).get("/prompts/acme/greeting"))
+    assert "Your drafts" not in text(client_of(cast.admin).get("/"))
+
+
+def test_a_version_begins_a_branch(alice, greeting):
+    body = {"template": "Branched {{ name }}", "base": "1", "head": "2", "new_branch": "tone"}
+    assert alice.post(URL, body, headers=JSON).json()["number"] == 3
+    version = greeting.versions.get(number=3)
+    assert (version.branch, version.parent.number) == ("tone", 1)
+    assert "Branched" in text(alice.get(f"{URL}?branch=tone"))
+    taken = alice.post(URL, body, headers=JSON)
+    assert taken.status_code == 409
+    assert list(taken.json()["errors"]) == ["new_branch"]
