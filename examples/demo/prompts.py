@@ -1,8 +1,9 @@
-"""Three prompts as a team would keep them: each with its history of versions, and a label on the one in use."""
+"""Prompts as a team would keep them: each with its history of versions, labels on those in use, folders, typed inputs, one that
+includes another, and tests."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .client import Client
@@ -15,6 +16,7 @@ class Version:
     template: Any
     message: str
     parameters: dict[str, Any]
+    more: dict[str, Any] = field(default_factory=dict)  # inputs, model, response_format …
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,90 @@ class Prompt:
     description: str
     versions: tuple[Version, ...]
     labels: dict[str, tuple[int, str]]
+    tags: dict[str, str] = field(default_factory=dict)
+    tests: dict[str, Any] = field(default_factory=dict)
 
 
 def _chat(system: str, user: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
+def _input(name: str, description: str, example: Any, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "string", "description": description, "example": example, **more}
+
+
+# What other prompts include comes before them.
 PROMPTS = (
+    Prompt(
+        name="shared/house-style",
+        description="How we write to people outside; included by other prompts",
+        versions=(
+            Version("text", "Be brief and kind. Write as you would speak.", "First draft", {}),
+            Version(
+                "text",
+                "Be brief and kind. Write as you would speak. Promise nothing about refunds or dates: say that a "
+                "colleague will confirm them.",
+                "No promises, in every prompt that includes this",
+                {},
+            ),
+        ),
+        labels={"staging": (2, "Read by the support team")},
+        tags={"audience": "customers"},
+    ),
+    Prompt(
+        name="support/first-reply",
+        description="A first answer in our house style, for a person to check",
+        versions=(
+            Version(
+                "chat",
+                [
+                    {
+                        "role": "system",
+                        "content": 'You answer customers of {{ company }}. {% include "shared/house-style:2" %}',
+                    },
+                    {"type": "placeholder", "name": "history"},
+                    {"role": "user", "content": "{{ message }}"},
+                ],
+                "Takes the house style from its own prompt, and the conversation so far",
+                {"temperature": 0.2, "max_tokens": 300},
+                {
+                    "inputs": [
+                        _input("company", "As customers know it", "Acme", default="Acme"),
+                        _input(
+                            "message",
+                            "The customer's last message",
+                            "Where is my parcel?",
+                            required=True,
+                            max_length=4000,
+                        ),
+                    ]
+                },
+            ),
+        ),
+        labels={"development": (1, "Being tried")},
+        tags={"audience": "customers"},
+    ),
+    Prompt(
+        name="dates/normalise",
+        description="What acme/date-normaliser is asked: a date as it is written, to be answered in ISO form",
+        versions=(
+            Version(
+                "chat",
+                [{"role": "user", "content": "{{ input }}"}],
+                "The model was trained on the bare date",
+                {"temperature": 0, "max_tokens": 16},
+                {
+                    "model": "acme/date-normaliser",
+                    "inputs": [
+                        _input(
+                            "input", "A date as people write it", "the 3rd of March 2021", required=True, max_length=100
+                        )
+                    ],
+                },
+            ),
+        ),
+        labels={"staging": (1, "Tried on the held-back dates")},
+    ),
     Prompt(
         name="extract-dates",
         description="Finds the dates in a text, for acme/date-normaliser to rewrite",
@@ -118,8 +197,11 @@ def make_prompts(api: Client) -> None:
                     "template": version.template,
                     "parameters": version.parameters,
                     "message": version.message,
+                    **version.more,
                 },
             )
+        for key, value in prompt.tags.items():
+            api.put(f"{address}/tags/{key}", {"value": value})
         _set_labels(api, address, prompt)
     say(f"{len(PROMPTS)} prompts are there")
 
