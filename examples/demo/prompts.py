@@ -110,6 +110,12 @@ PROMPTS = (
             ),
         ),
         labels={"staging": (1, "Tried on the held-back dates")},
+        tests={
+            "assertions": [{"type": "equals"}, {"type": "latency", "maximum_ms": 10_000}],
+            "rows": {"dataset": f"{TEAM}/dates", "expected_column": "expected", "limit": 50},
+            "models": ["acme/date-normaliser"],
+            "threshold": 0.9,
+        },
     ),
     Prompt(
         name="extract-dates",
@@ -202,6 +208,8 @@ def make_prompts(api: Client) -> None:
             )
         for key, value in prompt.tags.items():
             api.put(f"{address}/tags/{key}", {"value": value})
+        if prompt.tests and api.get(f"{address}/tests")["revision"] == 0:
+            api.put(f"{address}/tests", prompt.tests)
         _set_labels(api, address, prompt)
     say(f"{len(PROMPTS)} prompts are there")
 

@@ -11,6 +11,7 @@ from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, Prob
 from accounts.models import Team
 from accounts.roles import Permission
 from governance.ledger.actions import Action, Target, record
+from prompts.actions.branches import create_branch
 from prompts.actions.common import lock_prompt
 from prompts.actions.labels import move_label
 from prompts.actions.prompts import create_prompt, create_version, update_prompt
@@ -119,10 +120,7 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
         done = BEHIND if _untouched(version, entry, prompt, branch) else SAME
     else:
         _check_base(prompt, entry, branch)
-        following = _following(prompt, entry, branch)
-        version = create_version(
-            prompt=prompt, message=entry.message or message, branch=branch, by=by, **following, **entry.fields
-        )
+        version = create_version(prompt=prompt, message=entry.message or message, branch=branch, by=by, **entry.fields)
     if done != BEHIND and entry.description is not None and entry.description.strip() != prompt.description:
         update_prompt(prompt=prompt, description=entry.description, by=by)
         done = CHANGED if done == SAME else done
@@ -154,7 +152,9 @@ def _set_tags(prompt: Prompt, wanted: dict[str, str], exactly: bool, by: Actor) 
 
 
 def _head(prompt: Prompt, branch: str) -> PromptVersion | None:
-    return prompt.versions.filter(branch=branch, deleted_at=None).first()
+    """The newest on a branch; of one that has none of its own yet the version that it began at."""
+    line = prompt.branches.filter(name=branch).select_related("head").first() if branch != MAIN else None
+    return line.head if line else prompt.versions.filter(branch=branch, deleted_at=None).first()
 
 
 def _same(prompt: Prompt, entry: Entry, branch: str, by: Actor) -> PromptVersion | None:
@@ -163,14 +163,14 @@ def _same(prompt: Prompt, entry: Entry, branch: str, by: Actor) -> PromptVersion
     digest = check_content(**entry.fields, team=prompt.team, prompt=prompt, by=by).digest
     if entry.base is None:
         return prompt.versions.filter(branch=branch, digest=digest, deleted_at=None).first()
-    head = _head(prompt, branch) or _head(prompt, MAIN)
+    head = _head(prompt, branch)
     if head is not None and head.digest == digest:
         return head
     return prompt.versions.filter(number=entry.base, digest=digest, deleted_at=None).first()
 
 
 def _untouched(version: PromptVersion, entry: Entry, prompt: Prompt, branch: str) -> bool:
-    head = _head(prompt, branch) or _head(prompt, MAIN)
+    head = _head(prompt, branch)
     return entry.base is not None and head is not None and head.pk != version.pk
 
 
@@ -186,11 +186,16 @@ def _check_base(prompt: Prompt, entry: Entry, branch: str) -> None:
     )
 
 
-def _following(prompt: Prompt, entry: Entry, branch: str) -> dict[str, Any]:
-    """The first version on a new branch follows the one that the file was written from."""
-    if entry.base is None or _head(prompt, branch) is not None:
-        return {}
-    return {"parent": prompt.versions.filter(number=entry.base, deleted_at=None).first()}
+def _line(prompt: Prompt, entry: Entry, branch: str, by: Actor) -> str:
+    """The branch to write on, made where it is missing, from the version that the file was written from. A prompt without
+    versions begins on main."""
+    start = prompt.versions.filter(number=entry.base, deleted_at=None).first() if entry.base else None
+    start = start or _head(prompt, MAIN)
+    if branch == MAIN or start is None:
+        return MAIN
+    if not prompt.branches.filter(name=branch).exists():
+        create_branch(prompt=prompt, name=branch, start=start, by=by)
+    return branch
 
 
 def note_export(*, team: Team, kind: str, by: Actor) -> None:

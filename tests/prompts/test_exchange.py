@@ -102,6 +102,17 @@ def test_a_file_that_was_written_before_somebody_elses_change_is_refused(cast, a
 
 
 @pytest.mark.django_db
+def test_a_push_to_a_branch_leaves_main_as_it_is_and_goes_on_there(cast, actor, greeting):
+    files = {path: text.replace("Hello", "Ahoy") for path, text in files_of(cast, actor).items()}
+    (first,) = take(cast, actor, files, branch="sea")
+    version = greeting.versions.get(number=first.version)
+    assert (version.branch, version.parent.number, greeting.branches.get().head_id) == ("sea", 2, version.pk)
+    (again,) = take(cast, actor, files, branch="sea")
+    assert (again.done, again.version) == ("unchanged", 3)
+    assert shown(list(exported_prompts(actor(cast.alice), cast.team)), "yaml")[0]["version"] == 2
+
+
+@pytest.mark.django_db
 def test_one_wrong_file_keeps_all_of_them_out(cast, actor):
     files = {"a.yaml": "prompt: a\ntemplate: fine\n", "b.yaml": "prompt: b\ntemplate: 'not {{ fine'\n"}
     with pytest.raises(Invalid) as caught:
