@@ -115,6 +115,7 @@ def _take(team: Team, entry: Entry, branch: str, message: str, by: Actor) -> Out
         prompt, done = create_prompt(team=team, name=entry.name, description=entry.description or "", by=by), CREATED
     require(by, Permission.ASSET_EDIT, prompt)
     prompt = lock_prompt(prompt)
+    branch = _line(prompt, entry, branch, by)
     version = _same(prompt, entry, branch, by)
     if version is not None:
         done = BEHIND if _untouched(version, entry, prompt, branch) else SAME

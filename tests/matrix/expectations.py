@@ -13,6 +13,7 @@ from tests.matrix.tables.people import ACCOUNTS, NOTIFICATIONS
 from tests.matrix.tables.playground import PLAYGROUND
 from tests.matrix.tables.prompt_delivery import TABLE as PROMPT_DELIVERY
 from tests.matrix.tables.prompt_editor import PROMPT_EDITOR
+from tests.matrix.tables.prompt_files import PROMPT_FILES
 from tests.matrix.tables.prompt_history import PROMPT_HISTORY
 from tests.matrix.tables.prompt_templates import PROMPT_TEMPLATES
 from tests.matrix.tables.prompt_tests import PROMPT_TESTS
@@ -30,6 +31,7 @@ TABLE: Table = {
     **PROMPTS,
     **PROMPT_DELIVERY,
     **PROMPT_EDITOR,
+    **PROMPT_FILES,
     **PROMPT_TEMPLATES,
     **PROMPT_HISTORY,
     **GOVERNANCE,

@@ -5,7 +5,7 @@ from tests.matrix.rules import NO_CHANGE, TEAM, Table, current, may, sees
 
 _FILE = {"files": [{"path": "fresh.yaml", "text": "prompt: fresh\ntemplate: hi\n"}]}
 
-TABLE: Table = {
+PROMPT_FILES: Table = {
     "api-prompt-export": {"GET": sees(TEAM, records="prompts.exported")},
     "api-prompt-import": {"POST": may(P.ASSET_CREATE, _FILE, see=TEAM)},
     "prompt-files": {"GET": current(P.ASSET_VIEW)},
