@@ -173,9 +173,9 @@ def _phoenix(start: Any, sides: dict[str, Side], folder: Path) -> None:
 
 # Copies of the one that was made by the actions, so that columns that come later are filled as well.
 _FILL = """
-INSERT INTO prompts_prompt SELECT (jsonb_populate_record(p, jsonb_build_object(
-    'id', nextval(pg_get_serial_sequence('prompts_prompt', 'id')), 'name', 'folder-' || n % 100 || '/prompt ' || n))).*
-FROM prompts_prompt p, generate_series({first}, {last}) n WHERE p.name = 'template';
+INSERT INTO prompts_prompt ({columns}) SELECT {copied} FROM (SELECT jsonb_populate_record(p, jsonb_build_object(
+    'id', nextval(pg_get_serial_sequence('prompts_prompt', 'id')), 'name', 'folder-' || n % 100 || '/prompt ' || n)) AS row
+FROM prompts_prompt p, generate_series({first}, {last}) n WHERE p.name = 'template') made;
 INSERT INTO prompts_promptversion SELECT (jsonb_populate_record(v, jsonb_build_object(
     'id', nextval(pg_get_serial_sequence('prompts_promptversion', 'id')), 'prompt_id', p.id))).*
 FROM prompts_promptversion v, prompts_prompt p
@@ -189,7 +189,13 @@ SELECT v.prompt_id, 'live', v.id, now(), {user} FROM prompts_promptversion v ON 
 def fill(cast: SimpleNamespace, first: int, last: int) -> None:
     with psycopg.connect(SUPERUSER_URL, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
-        for statement in _FILL.format(first=first, last=last, user=cast.alice.pk).split(";\n"):
+        stored = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'prompts_prompt'::regclass AND attnum > 0 AND NOT attisdropped "
+            "AND attgenerated = ''"
+        ).fetchall()
+        columns, copied = (", ".join(form.format(name) for (name,) in stored) for form in ('"{}"', '(made.row)."{}"'))
+        filled = _FILL.format(first=first, last=last, user=cast.alice.pk, columns=columns, copied=copied)
+        for statement in filled.split(";\n"):
             if statement.strip():
                 connection.execute(statement)
         connection.execute("VACUUM ANALYZE")
