@@ -50,12 +50,12 @@ def check_model(model: Any, findings: Findings) -> str:
     if not isinstance(model, str):
         findings.add("model", f"A model is named by text, not {said(model)}.")
         return ""
-    model = f"{model}".strip()
-    if len(model) > MAX_MODEL:
-        findings.add("model", f"At most {MAX_MODEL} characters, here {len(model):,}.")
-    elif any(ord(letter) < 32 or 127 <= ord(letter) < 160 or 0xD800 <= ord(letter) < 0xE000 for letter in model):
+    named: str = model.strip()
+    if len(named) > MAX_MODEL:
+        findings.add("model", f"At most {MAX_MODEL} characters, here {len(named):,}.")
+    elif any(ord(letter) < 32 or 127 <= ord(letter) < 160 or 0xD800 <= ord(letter) < 0xE000 for letter in named):
         findings.add("model", "Take out the control characters.")
-    return model
+    return named
 
 
 def check_tools(tools: Any, findings: Findings) -> list[dict[str, Any]]:
