@@ -13,12 +13,12 @@ from django.db.models.lookups import In
 MOST_IDS = 2_000
 Prefix = tuple[int, str, str]  # team, kind ('' : every), prefix
 
-# Index ranges over (team, name): text in byte order, which is what names are made of. '{' follows 'z', the last letter of a name.
+# Index ranges over (team, name): text in byte order, up to the last letter that there is.
 _FIND = """
 SELECT a.id FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS g(team, kind, prefix)
 CROSS JOIN LATERAL (
     SELECT id FROM {table} a
-    WHERE a.team_id = g.team AND a.name ~>=~ g.prefix AND a.name ~<~ (g.prefix || '{{') {kind} LIMIT {most}
+    WHERE a.team_id = g.team AND a.name ~>=~ g.prefix AND a.name ~<~ (g.prefix || chr(1114111)) {kind} LIMIT {most}
 ) a LIMIT {most}
 """
 

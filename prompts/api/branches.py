@@ -56,7 +56,9 @@ class MergePreview(ApiView):
         """What merging would make, each conflict and what is wrong with the result. Changes nothing."""
         data = self.read(shapes.PreviewIn)
         prompt = get_prompt(self.by, f"{team}/{name}")
-        plan = actions.plan_merge(prompt=prompt, source=branch, target=data["target"], resolutions=data["resolutions"])
+        plan = actions.plan_merge(
+            prompt=prompt, source=branch, target=data["target"], resolutions=data["resolutions"], by=self.by
+        )
         return Response(shapes.show_plan(plan))
 
 

@@ -86,7 +86,7 @@ def branch_merge(request: HttpRequest, team: str, name: str, branch: str) -> Htt
     posted = request.POST if request.method == "POST" else QueryDict()
     target = posted.get("target") or request.GET.get("target", MAIN)
     chosen, wrong = _resolutions(posted)
-    plan = actions.plan_merge(prompt=prompt, source=branch, target=target, resolutions=chosen)
+    plan = actions.plan_merge(prompt=prompt, source=branch, target=target, resolutions=chosen, by=by)
     problem: Problem | None = None
     if request.method == "POST" and "look" not in posted and not wrong:
         numbers = [whole(posted.get(field, ""), below=2**31) for field in ("seen_source", "seen_target")]

@@ -61,6 +61,19 @@ def test_a_prefix_covers_its_names_and_kinds_and_no_others(cast, admin, asset):
     assert list(Asset.objects.visible_to(Actor(cast.mallory))) == [inside]
 
 
+def test_a_prefix_may_be_a_folder_of_prompts_in_any_alphabet(cast, admin):
+    from prompts.actions import create_prompt
+    from prompts.models import Prompt
+
+    actions.grant(user=cast.mallory, role="viewer", on=cast.team, prefix="acme/support/*", kind="prompt", by=admin)
+    inside = [
+        create_prompt(team=cast.team, name=f"support/{name}", by=admin) for name in ("a", "Zürich", "über", "日本")
+    ]
+    outside = create_prompt(team=cast.team, name="supporters", by=admin)
+    assert set(Prompt.objects.visible_to(Actor(cast.mallory))) == set(inside)
+    assert not can(Actor(cast.mallory), P.ASSET_VIEW, outside)
+
+
 def test_a_list_by_many_prefixes_is_the_same_with_ids_and_by_name(cast, admin, asset, monkeypatch):
     for prefix in ("a-", "a-b", "b.c", "z"):
         actions.grant(user=cast.mallory, role="viewer", on=cast.team, prefix=prefix, by=admin)
@@ -135,7 +148,7 @@ def test_granting_again_moves_the_end(cast, admin):
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
-        ({"role": "king"}, "role"), ({"role": "viewer", "prefix": "Ä"}, "prefix"),
+        ({"role": "king"}, "role"), ({"role": "viewer", "prefix": "a@b"}, "prefix"),
         ({"role": "viewer", "kind": "model"}, "kind"), ({"role": "viewer", "stage": "moon"}, "stage"),
         ({"role": "viewer", "prefix": "a", "kind": "team"}, "kind"),
         ({"role": "viewer", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),

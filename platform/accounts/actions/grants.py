@@ -15,13 +15,15 @@ from django.utils import timezone
 from accounts.access import Actor, can, require, roles_on
 from accounts.actions.common import role_target, user_target
 from accounts.errors import ApprovalRequired, Conflict, Forbidden, Invalid, NotFound
-from accounts.models import NAME_PATTERN, CustomRole, Grant, Team, User
+from accounts.models import CustomRole, Grant, Team, User
 from accounts.roles import CUSTOM_CODENAME, ROLE_PERMISSIONS, STAGES, Permission, Role, roles_with
 from governance.ledger.actions import Action, record
 
 KINDS = ("model", "dataset", "prompt", "deployment")
 MAX_REASON = 2_000
-_PREFIX_HELP = "Use the beginning of a name, such as 'date-': lower-case letters, digits, '.', '_' and '-'."
+_PREFIX_HELP = "Use the beginning of a name, such as 'date-' or 'support/': letters, digits, spaces, '.', '_', '-' and '/', at most 96."
+# Of names of any kind: those of prompts hold folders, in any alphabet.
+_PREFIX = re.compile(r"[^\W_][\w .()/-]{0,95}")
 
 
 @transaction.atomic
@@ -276,6 +278,6 @@ def _checked_prefix(on: models.Model, prefix: str, kind: str) -> str:
         raise Invalid("prefix", "A prefix is of names in a team; this is a grant on one asset.")
     if prefix.startswith(f"{on.name}/"):  # as it is shown: acme/date-*
         prefix = prefix.removeprefix(f"{on.name}/")
-    if not re.fullmatch(NAME_PATTERN.strip("^$"), prefix + "0"):
+    if not _PREFIX.fullmatch(prefix):
         raise Invalid("prefix", _PREFIX_HELP)
     return prefix
