@@ -156,11 +156,12 @@ def _phoenix(start: Any, sides: dict[str, Side], folder: Path) -> None:
         "PHOENIX_GRPC_PORT": str(free_ports()), "PHOENIX_WORKING_DIR": str(folder / "phoenix"), "PHOENIX_TELEMETRY_ENABLED": "false",
     }  # fmt: skip
     pid = start("phoenix", [str(PHOENIX / "bin" / "phoenix"), "serve"], env, f"{base}/healthz")
+    # Its API takes chats alone: one message with the same text.
     body = {
         "prompt": {"name": "template"},
         "version": {
-            "model_provider": "OPENAI", "model_name": "gpt-4o", "template_type": "STR", "template_format": "MUSTACHE",
-            "template": {"type": "string", "template": TEXT},
+            "model_provider": "OPENAI", "model_name": "gpt-4o", "template_type": "CHAT", "template_format": "MUSTACHE",
+            "template": {"type": "chat", "messages": [{"role": "user", "content": TEXT}]},
             "invocation_parameters": {"type": "openai", "openai": {"temperature": 0.2}},
         },
     }  # fmt: skip
