@@ -206,7 +206,8 @@ def _compare(fields: Mapping[str, Any], own: set[str], variables: set[str], find
         if row.name in unused:
             findings.warn(f"inputs[{index}]", f"The template does not use '{row.name}'.")
     placed = {part.field: part.text for part in parts.parts_of(fields["template"])}
-    for name in sorted(own - declared):
+    placeholders = set(parts.placeholders_of(fields["template"]))
+    for name in sorted(own - declared - placeholders):
         near = difflib.get_close_matches(name, sorted(declared), 1, 0.7)
         others = difflib.get_close_matches(name, sorted(variables - {name}), 1, 0.85) if not near else []
         if not near and not (declared and not others):
@@ -214,7 +215,6 @@ def _compare(fields: Mapping[str, Any], own: set[str], variables: set[str], find
         hint = f": did you mean '{near[0]}'?" if near else "; without that it takes any value."
         where, line, column = _first_use(placed, name)
         findings.warn(where, f"'{name}' is not among the inputs{hint}", line, column)
-    placeholders = set(parts.placeholders_of(fields["template"]))
     for index, row in enumerate(rows):
         if row.name in placeholders and row.type not in ("messages", "array"):
             findings.add(
