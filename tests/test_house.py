@@ -32,6 +32,7 @@ OPEN_PAGES = {
     "/api/v1/openapi.json": "likewise",
     "/version": "MLflow's clients ask before they know a key; it says which of MLflow's APIs is spoken",
     "/api/3.0/mlflow/server-info": "likewise",
+    "/api/public/health": "Langfuse's clients and probes ask whether the site is up; it says nothing else",
     "/hf/api/validate-yaml": "the Hub's clients ask without a key whether a card can be read; it looks at what was sent alone",
     "/hf/x/x": "it leads to the asset's page, which asks to sign in, whether or not there is such an asset",
     "/hf/datasets/x/x": "likewise",

@@ -86,7 +86,7 @@ class ContentRenderIn(ContentIn, RenderIn):
     pass
 
 
-class ProblemOut(serializers.Serializer[Any]):
+class FindingOut(serializers.Serializer[Any]):
     field = serializers.CharField()
     line = serializers.IntegerField(allow_null=True)
     column = serializers.IntegerField(allow_null=True)
@@ -95,7 +95,7 @@ class ProblemOut(serializers.Serializer[Any]):
 
 
 class CheckOut(serializers.Serializer[Any]):
-    problems = ProblemOut(many=True)
+    problems = FindingOut(many=True)
     variables = serializers.ListField(child=serializers.CharField())
     includes = serializers.ListField(child=serializers.CharField())
     digest = serializers.CharField(allow_null=True, help_text="Null while there is an error.")

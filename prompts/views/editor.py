@@ -58,7 +58,7 @@ def version_create(request: HttpRequest, team: str, name: str) -> HttpResponse:
         if _wants_json(request):
             return _refused(problem, head)
         written.show(problem)
-        return _show(request, prompt, written, _posted_base(request, prompt), None, status=problem.status)
+        return _show(request, prompt, written, _posted_base(request, prompt), None, status=_page_status(problem))
     messages.success(request, f"Version {version.number} saved.")
     return _saved(request, version)
 
@@ -215,7 +215,7 @@ def prompt_create(request: HttpRequest) -> HttpResponse:
         if _wants_json(request):
             return _refused(problem, None)
         written.show(problem)
-        return _show_new(request, team, written, names, None, status=problem.status)
+        return _show_new(request, team, written, names, None, status=_page_status(problem))
     messages.success(request, f"{prompt} is there, with its first version.")
     return _saved(request, version)
 
@@ -240,6 +240,11 @@ def _show_new(
         "types": PromptVersion.Type.choices,
     }
     return render(request, "prompts/editor.html", context, status=status)
+
+
+def _page_status(problem: Problem) -> int:
+    """A form with errors is 422 on every page."""
+    return 422 if problem.status == 400 else problem.status
 
 
 def _show(

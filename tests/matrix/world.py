@@ -197,7 +197,7 @@ def _things(team: Team, people: dict[Role, User], word: str) -> dict[str, Any]:
 
 
 def _history(prompt: Prompt, word: str, by: Actor) -> None:
-    """A label that moved twice, tags, a deleted version, a branch with a version on it, and a deleted prompt."""
+    """A label that moved twice, tags, a deleted version, a branch with a version on it, a deleted prompt, and one that nothing needs."""
     for version in prompt.versions.order_by("number"):
         move_label(prompt=prompt, label="moved", version=version, reason=word, by=by)
     set_tag(prompt=prompt, key="owner", value=word, by=by)
@@ -206,6 +206,8 @@ def _history(prompt: Prompt, word: str, by: Actor) -> None:
     create_branch(prompt=prompt, name="side", start=prompt.versions.get(number=2), by=by)
     create_prompt_version(prompt=prompt, type="text", template=f"Hello {{{{ x }}}}, {word}", branch="side", by=by)
     delete_prompt(prompt=create_prompt(team=prompt.team, name="gone", description=word, by=by), by=by)
+    spare = create_prompt(team=prompt.team, name="spare", description=word, by=by)
+    create_prompt_version(prompt=spare, type="text", template=word, message=f"said {word}", by=by)
 
 
 def _tests(prompt: Prompt, version: PromptVersion, word: str, by: Actor) -> SuiteRun:

@@ -54,6 +54,7 @@ def looked_at(page, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(400)  # colours change gradually
             if folder and width != 320:
                 page.screenshot(path=str(Path(folder) / f"{name}-{width}-{scheme}.png"), full_page=True)
             if width != 320:

@@ -48,7 +48,7 @@ def test_a_prompt_is_made_with_its_first_version_on_one_page(alice):
 
 
 def test_a_prompt_whose_text_is_wrong_is_not_made_without_one(alice):
-    page = text(alice.post("/prompts/new", {"name": "dates", "type": "text", "template": "{{ b"}), 400)
+    page = text(alice.post("/prompts/new", {"name": "dates", "type": "text", "template": "{{ b"}), 422)
     assert "line 1, column 5" in page
     assert 'value="dates"' in page
     assert not Prompt.objects.exists()
@@ -81,10 +81,10 @@ def test_a_chat_is_written_without_javascript(alice, cast):
 def test_the_editor_starts_from_the_latest_and_says_where_it_is_wrong(alice, greeting):
     assert "Hello {{ name }}" in text(alice.get(URL))
     assert "Hi {{ name }}" in text(alice.get(f"{URL}?from=1"))
-    page = text(alice.post(URL, {"template": "a\n{{ b", "message": "kept"}), 400)
+    page = text(alice.post(URL, {"template": "a\n{{ b", "message": "kept"}), 422)
     assert "line 2, column 5" in page
     assert "kept" in page
-    page = text(alice.post(URL, {"template": "a", "parameters": "{", "tools": "{}"}), 400)
+    page = text(alice.post(URL, {"template": "a", "parameters": "{", "tools": "{}"}), 422)
     assert "line 1, column 2" in page
     assert "Write a JSON list of functions." in page
     assert greeting.versions.count() == 2
@@ -103,7 +103,7 @@ def test_what_a_message_holds_besides_stays_when_it_is_edited(alice, cast):
         content = [{"type": "text", "text": "a"}]
         assert prompt.versions.get().template[0] == {"role": "user", "content": content, "name": "ann"}
         assert prompt.versions.get().template[1] == {"type": "placeholder", "name": "history"}
-    broken = text(alice.post(URL, {**posted, "content": ["[{", "history"]}), 400)
+    broken = text(alice.post(URL, {**posted, "content": ["[{", "history"]}), 422)
     assert "This is not JSON" in broken
 
 

@@ -3,9 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 
 from accounts.access import visible_teams
-from accounts.errors import NotFound
+from accounts.errors import NotFound, Problem
 from accounts.models import Team
-from doors.langfuse.base import Answer, Call, endpoint, failed, send
+from doors.langfuse.base import Answer, Call, actor_by_key, endpoint, failed, send
 
 VERSION = "3.0.0"  # of Langfuse's API: what `health` answers
 
@@ -34,7 +34,12 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
-    """Scores, traces, datasets and whatever else Langfuse has: not at this address. 404, since clients repeat what is 5xx."""
+    """Scores, traces, datasets and whatever else Langfuse has: not at this address. 404, since clients repeat what is 5xx;
+    who sends no key hears nothing of what there is."""
+    try:
+        actor_by_key(request)
+    except Problem as problem:
+        return failed(request, problem)
     return failed(
         request,
         NotFound(

@@ -5,7 +5,7 @@ from typing import Any
 from accounts.roles import Permission as P
 from tests.matrix.rules import ASSET, TEAM, Rule, Table, account, may, public, sees
 
-_NOWHERE = public(ok=(404,), quiet="there is no such address")
+_NOWHERE = account(ok=(404,), quiet="there is no such address")
 _NEW: dict[str, Any] = {"name": "{team}/fresh", "prompt": "Hi {{x}}"}
 _AT: dict[str, Any] = {"name": "{team}/p", "number": 1}
 

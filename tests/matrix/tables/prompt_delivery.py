@@ -3,6 +3,6 @@
 from tests.matrix.rules import ASSET, Table, sees
 
 TABLE: Table = {
-    "api-prompt-usage": {"GET": sees(ASSET)},
-    "prompt-usage": {"GET": sees(ASSET)},
+    "api-prompt-usage": {"GET": sees(ASSET, values={"name": "p"})},
+    "prompt-usage": {"GET": sees(ASSET, values={"name": "p"})},
 }

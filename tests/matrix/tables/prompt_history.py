@@ -5,6 +5,7 @@ from tests.matrix.rules import ASSET, NO_CHANGE, TEAM, Table, may, sees
 
 _BRANCH = {"branch": "side"}
 _DELETED = {"version": 3}
+_SPARE = {"name": "spare", "number": 1}
 PROMPT_HISTORY: Table = {
     "api-prompt-folders": {"GET": sees(TEAM, query="team={team}")},
     "api-prompt-restore": {"POST": may(P.ASSET_EDIT, {}, values={"name": "gone"})},
@@ -27,10 +28,10 @@ PROMPT_HISTORY: Table = {
     "prompt-version-weights": {"GET": sees(ASSET, query="from=1&to=2")},
     "prompt-archive": {"POST": may(P.ASSET_EDIT)},
     "prompt-restore": {"POST": may(P.ASSET_EDIT, values={"name": "gone"})},
-    "prompt-delete": {"POST": may(P.ASSET_EDIT)},
+    "prompt-delete": {"POST": may(P.ASSET_EDIT, values=_SPARE)},
     "prompt-tag-set": {"POST": may(P.ASSET_EDIT, {"key": "new"})},
     "prompt-tag-remove": {"POST": may(P.ASSET_EDIT, {"key": "owner"})},
-    "prompt-version-delete": {"POST": may(P.ASSET_EDIT)},
+    "prompt-version-delete": {"POST": may(P.ASSET_EDIT, values=_SPARE)},
     "prompt-version-restore": {"POST": may(P.ASSET_EDIT, _DELETED)},
     "prompt-branches": {"GET": sees(ASSET), "POST": may(P.ASSET_EDIT, {"name": "fresh"})},
     "prompt-branch-merge": {

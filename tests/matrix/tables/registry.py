@@ -180,13 +180,13 @@ PROMPTS: Table = {
     "api-prompt-detail": {
         "GET": sees(ASSET),
         "PATCH": may(P.ASSET_EDIT, {"description": "new"}),
-        "DELETE": may(P.ASSET_EDIT),
+        "DELETE": may(P.ASSET_EDIT, values={"name": "spare"}),
     },
     "api-prompt-versions": {
         "GET": sees(ASSET),
         "POST": may(P.ASSET_EDIT, {"type": "text", "template": "New {{ x }}"}),
     },
-    "api-prompt-version": {"GET": sees(ASSET), "DELETE": may(P.ASSET_EDIT)},
+    "api-prompt-version": {"GET": sees(ASSET), "DELETE": may(P.ASSET_EDIT, values={"name": "spare", "number": 1})},
     "api-prompt-render": {"POST": sees(ASSET, body={"variables": {"x": "1"}}, quiet=NO_CHANGE)},
     "api-prompt-diff": {"GET": sees(ASSET, query="from=1&to=2")},
     "api-label-list": {"GET": sees(ASSET)},
