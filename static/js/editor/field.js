@@ -1,10 +1,8 @@
 // One CodeMirror in the place of a textarea. The textarea stays in the form, and gets the text back when somebody asks for it.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, indentUnit } from "@codemirror/language";
-import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
-import { Compartment, EditorState } from "@codemirror/state";
-import { EditorView, drawSelection, dropCursor, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import {
+  Compartment, EditorState, EditorView, autocompletion, bracketMatching, closeBrackets, closeBracketsKeymap, completionKeymap, defaultKeymap, drawSelection, dropCursor,
+  highlightActiveLine, highlightSpecialChars, history, historyKeymap, indentUnit, indentWithTab, keymap, lineNumbers, lintGutter, lintKeymap, search, setDiagnostics,
+} from "../../vendor/codemirror.js";
 import { colours, language } from "./language.js";
 
 // Above this many characters nothing is checked while typing: the server would read a megabyte for each pause.
@@ -12,9 +10,8 @@ export const LARGE = 200_000;
 const fields = new Set();
 export const all = () => fields;
 
-// Search is fetched when somebody first looks for something.
 const find = { key: "Mod-f", preventDefault: true, run: (view) => {
-  import("@codemirror/search").then(({ openSearchPanel }) => openSearchPanel(view));
+  search().then(({ openSearchPanel }) => openSearchPanel(view));
   return true;
 } };
 

@@ -1,6 +1,5 @@
 // How templates and JSON are read for colours: Jinja, mustache, JSON.
-import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
-import { tags as t } from "@lezer/highlight";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting, tags as t } from "../../vendor/codemirror.js";
 
 const WORDS = new Set("and as elif else endfilter endfor endif endmacro endset filter for if import in include is macro not or raw endraw recursive scoped set with endwith without ignore missing context call endcall do".split(" "));
 const ATOMS = new Set(["true", "false", "none", "True", "False", "None", "loop"]);

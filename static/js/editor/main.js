@@ -1,5 +1,5 @@
 // The editor of prompts: makes one of the page's plain form. Everything it knows of the page is in #editor-config and in the fields.
-import { placeholder } from "@codemirror/view";
+import { placeholder } from "../../vendor/codemirror.js";
 import { completer } from "./complete.js";
 import { $, call, element } from "./dom.js";
 import { Draft } from "./drafts.js";
