@@ -10,6 +10,8 @@ class PromptsConfig(AppConfig):
         from accounts.access import can
         from accounts.roles import Permission
         from governance.subjects import announce
+        from notifications import mlflow
+        from prompts.exchange.mlflow import prompt_details, version_details
         from prompts.extras import add_version_extra
         from prompts.models import Prompt
         from prompts.names import PromptNameConverter
@@ -18,6 +20,8 @@ class PromptsConfig(AppConfig):
 
         register_converter(PromptNameConverter, "prompt_name")
         announce("prompt", Prompt)
+        mlflow.announce("prompt", prompt_details)
+        mlflow.announce("prompt_version", version_details)
         add_tab("versions", "Versions", "prompt-detail", 10)
         add_version_extra(chips)
         add_tab("usage", "Usage", "prompt-usage", 60)

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from governance.ledger.actions import Action
@@ -14,7 +14,7 @@ from notifications.models import Delivery
 from notifications.wire import Message
 
 WORDING = "mlflow"
-# MLflow's events by ours. What else it knows (prompts, budgets) is not told of at its address.
+# MLflow's events by ours. What else it knows (budgets) is not told of at its address.
 EVENTS = {
     Action.ASSET_CREATED.value: "registered_model.created",
     Action.VERSION_REGISTERED.value: "model_version.created",
@@ -22,6 +22,14 @@ EVENTS = {
     Action.VERSION_TAG_REMOVED.value: "model_version_tag.deleted",
     Action.ALIAS_MOVED.value: "model_version_alias.created",
     Action.ALIAS_REMOVED.value: "model_version_alias.deleted",
+    Action.PROMPT_CREATED.value: "prompt.created",
+    Action.PROMPT_VERSION_CREATED.value: "prompt_version.created",
+    Action.PROMPT_TAG_SET.value: "prompt_tag.set",
+    Action.PROMPT_TAG_REMOVED.value: "prompt_tag.deleted",
+    Action.PROMPT_VERSION_TAG_SET.value: "prompt_version_tag.set",
+    Action.PROMPT_VERSION_TAG_REMOVED.value: "prompt_version_tag.deleted",
+    Action.LABEL_MOVED.value: "prompt_alias.created",
+    Action.LABEL_REMOVED.value: "prompt_alias.deleted",
 }
 ACTIONS = {theirs: ours for ours, theirs in EVENTS.items()}
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -34,12 +42,32 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "model_version_tag.deleted": {"name": "example_model", "version": "1", "key": "example_key"},
     "model_version_alias.created": {"name": "example_model", "alias": "example_alias", "version": "1"},
     "model_version_alias.deleted": {"name": "example_model", "alias": "example_alias"},
+    "prompt.created": {
+        "name": "example_prompt", "tags": {"example_key": "example_value"}, "description": "An example prompt",
+    },
+    "prompt_version.created": {
+        "name": "example_prompt", "version": "1", "template": "Hello {{name}}!",
+        "tags": {"example_key": "example_value"}, "description": "An example prompt version",
+    },
+    "prompt_tag.set": {"name": "example_prompt", "key": "example_key", "value": "example_value"},
+    "prompt_tag.deleted": {"name": "example_prompt", "key": "example_key"},
+    "prompt_version_tag.set": {"name": "example_prompt", "version": "1", "key": "example_key", "value": "example_value"},
+    "prompt_version_tag.deleted": {"name": "example_prompt", "version": "1", "key": "example_key"},
+    "prompt_alias.created": {"name": "example_prompt", "alias": "example_alias", "version": "1"},
+    "prompt_alias.deleted": {"name": "example_prompt", "alias": "example_alias"},
 }  # fmt: skip
+# What an event says only by its digest (a prompt's text, for one), by the kind of its target: the app above tells it.
+_DETAILS: dict[str, Callable[[int], dict[str, Any]]] = {}
+
+
+def announce(kind: str, details: Callable[[int], dict[str, Any]]) -> None:
+    """Called when an app starts: what payloads about this kind of thing say besides their event, by its primary key."""
+    _DETAILS[kind] = details
 
 
 def tells_of(event: AuditEvent) -> bool:
-    """MLflow knows models alone, not datasets."""
-    return event.action in EVENTS and any(subject.startswith("model:") for subject in event.subjects)
+    """MLflow knows models and prompts, not datasets."""
+    return event.action in EVENTS and any(subject.startswith(("model:", "prompt:")) for subject in event.subjects)
 
 
 def body_of(delivery: Delivery) -> bytes | None:
@@ -56,22 +84,25 @@ def body_of(delivery: Delivery) -> bytes | None:
 def payload_of(event: AuditEvent) -> dict[str, Any]:
     """What MLflow's payload says of our event."""
     after, before = dict(event.text.after or {}), dict(event.text.before or {})
-    label = event.text.target_label or ""
-    if event.action == Action.ASSET_CREATED:
-        return {"name": _name(label), "tags": after.get("tags", {}), "description": after.get("description") or None}
-    if event.action in (Action.ALIAS_MOVED, Action.ALIAS_REMOVED):
-        asset, _, alias = label.rpartition("@")
-        found = {"name": _name(asset), "alias": alias}
-        return found | ({"version": str(after["version"])} if event.action == Action.ALIAS_MOVED else {})
-    asset, _, number = label.rpartition(" version ")
-    found = {"name": _name(asset), "version": number}
-    if event.action == Action.VERSION_REGISTERED:
-        source = after.get("source") or f"mlflow-artifacts:/models/{asset}/{number}"
-        more = {"run_id": after.get("run_id") or None, "description": after.get("description") or None}
-        return found | {"source": source, "tags": after.get("tags", {}), **more}
-    if event.action == Action.VERSION_TAG_SET:
-        return found | {"key": after.get("key", ""), "value": after.get("value", "")}
-    return found | {"key": before.get("key", "")}
+    label, theirs = event.text.target_label or "", EVENTS[event.action]
+    entity, _, verb = theirs.partition(".")
+    if entity.endswith("_alias"):
+        thing, _, alias = label.rpartition("@")
+        found = {"name": _name(thing), "alias": alias}
+        return found | ({"version": str(after["version"])} if verb == "created" else {})
+    thing, number = label, ""
+    if "_version" in entity:  # a prompt's name may hold these words, too
+        thing, _, number = label.rpartition(" version ")
+    found = {"name": _name(thing), **({"version": number} if number else {})}
+    if entity.endswith("_tag"):
+        return found | {"key": (after or before).get("key", "")} | ({"value": after.get("value", "")} if after else {})
+    description = event.text.reason if entity == "prompt_version" else after.get("description")
+    found |= {"tags": after.get("tags", {}), "description": description or None}
+    if entity == "model_version":
+        found["source"] = after.get("source") or f"mlflow-artifacts:/models/{thing}/{number}"
+        found["run_id"] = after.get("run_id") or None
+    details = _DETAILS.get(event.target_kind)
+    return found | (details(int(event.target_id)) if details else {})
 
 
 def message(delivery: Delivery, body: bytes, secrets: Sequence[str], timestamp: int) -> Message:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prompts.exchange.entries import Entry, Unreadable
-from prompts.models import PromptVersion
+from prompts.models import PromptTag, PromptVersion
 
 IS_PROMPT, TEXT = "mlflow.prompt.is_prompt", "mlflow.prompt.text"
 TYPE, RESPONSE_FORMAT, MODEL_CONFIG = (
@@ -105,6 +105,20 @@ def write(version: PromptVersion) -> dict[str, Any]:
         "creation_timestamp": int(version.created_at.timestamp() * 1000),
         "tags": [{"key": key, "value": value} for key, value in tags.items()],
     }
+
+
+def prompt_details(pk: int) -> dict[str, Any]:
+    """What a webhook of MLflow's says of a new prompt besides its event."""
+    return {"tags": dict(PromptTag.objects.filter(prompt_id=pk).values_list("key", "value"))}
+
+
+def version_details(pk: int) -> dict[str, Any]:
+    """What a webhook of MLflow's says of a new version besides its event: its text, as the tag carries it."""
+    version = PromptVersion.objects.select_related("prompt__team").get(pk=pk)
+    tags = {row["key"]: row["value"] for row in write(version)["tags"]}
+    template = tags.pop(TEXT)
+    own = {key: value for key, value in tags.items() if key not in (IS_PROMPT, TYPE)}
+    return {"template": template, "tags": own | dict(version.tags.values_list("key", "value"))}
 
 
 def write_prompt(

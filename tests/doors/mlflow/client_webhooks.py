@@ -15,8 +15,12 @@ def hook(w):
     }  # fmt: skip
 
 
-def create_hook(url, secret=None):
-    events = [WebhookEvent.from_str(name) for name in ENTITIES]
+PROMPTS = ("prompt.created", "prompt_version.created", "prompt_tag.set", "prompt_tag.deleted", "prompt_version_tag.set",
+           "prompt_version_tag.deleted", "prompt_alias.created", "prompt_alias.deleted")  # fmt: skip
+
+
+def create_hook(url, secret=None, prompts=False):
+    events = [WebhookEvent.from_str(name) for name in (PROMPTS if prompts else ENTITIES)]
     return hook(MlflowClient().create_webhook("hook", url, events, description="tells", secret=secret))
 
 
@@ -52,3 +56,21 @@ def things_happen():
     c.delete_model_version_tag("told", "1", "k")
     c.set_registered_model_alias("told", "rc", "1")
     c.delete_registered_model_alias("told", "rc")
+
+
+def prompts_happen():
+    import mlflow
+
+    c = MlflowClient()
+    mlflow.genai.register_prompt("greeting", "Hello {{name}}!", commit_message="first", tags={"a": "b"})
+    c.create_registered_model("silent")
+    mlflow.genai.set_prompt_tag("greeting", "k", "v")
+    mlflow.genai.delete_prompt_tag("greeting", "k")
+    mlflow.genai.set_prompt_version_tag("greeting", 1, "vk", "vv")
+    mlflow.genai.delete_prompt_version_tag("greeting", 1, "vk")
+    mlflow.genai.set_prompt_alias("greeting", "rc", 1)
+    mlflow.genai.delete_prompt_alias("greeting", "rc")
+
+
+def test_prompt_hook(webhook_id, name):
+    return MlflowClient().test_webhook(webhook_id, WebhookEvent.from_str(name)).success

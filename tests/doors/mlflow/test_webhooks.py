@@ -88,3 +88,28 @@ def test_events_are_told_in_mlflows_words_with_its_signature(managing, receiver,
     signed = f"{headers['x-mlflow-delivery-id']}.{headers['x-mlflow-timestamp']}.{one.body.decode()}"
     wanted = base64.b64encode(hmac.new(b"s3cr3t-s3cr3t", signed.encode(), hashlib.sha256).digest()).decode()
     assert headers["x-mlflow-signature"] == f"v1,{wanted}"
+
+
+def test_changes_of_prompts_are_told_in_mlflows_words(managing, receiver):
+    made = managing("create_hook", receiver.url, prompts=True)
+    assert "prompt_version.created" in made["events"] and len(made["events"]) == 8
+    managing("prompts_happen")
+    tail.follow()
+    deliveries.deliver()
+    got = {}
+    for message in receiver.messages():
+        got.setdefault(f"{message['entity']}.{message['action']}", []).append(message["data"])
+    assert set(got) == set(made["events"])
+    (prompt,), (version,) = got["prompt.created"], got["prompt_version.created"]
+    assert (prompt["name"], prompt["tags"]["a"]) == ("greeting", "b")
+    assert (version["name"], version["version"], version["template"]) == ("greeting", "1", "Hello {{name}}!")
+    assert version["description"] == "first"
+    at = {"name": "greeting", "version": "1"}
+    assert {"name": "greeting", "key": "k", "value": "v"} in got["prompt_tag.set"]
+    assert got["prompt_tag.deleted"] == [{"name": "greeting", "key": "k"}]
+    assert {**at, "key": "vk", "value": "vv"} in got["prompt_version_tag.set"]
+    assert got["prompt_version_tag.deleted"] == [{**at, "key": "vk"}]
+    assert got["prompt_alias.created"] == [{**at, "alias": "rc"}]
+    assert got["prompt_alias.deleted"] == [{"name": "greeting", "alias": "rc"}]
+    for name in made["events"]:
+        assert managing("test_prompt_hook", made["id"], name)
