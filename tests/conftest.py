@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from config.embedded import ports, postgres, redis
+from tests.browser import browse, chromium  # noqa: F401  fixtures
 
 SUPERUSER_URL = ""
 

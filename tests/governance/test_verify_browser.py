@@ -1,11 +1,6 @@
 """The verify button in a real browser: what was sealed is proven, what was changed behind our back is named."""
 
-import os
-import shutil
-
 import pytest
-from django.conf import settings
-from playwright.sync_api import sync_playwright
 
 from accounts.access import Actor
 from governance.ledger import sealer
@@ -15,33 +10,9 @@ from governance.ledger.models import Checkpoint, SigningKey
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
-    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
-    if before is not None:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
-
-
 @pytest.fixture
-def page(chromium, live_server, client_of, cast):
-    context = chromium.new_context(base_url=live_server.url)
-    session = client_of(cast.carol).cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-    opened = context.new_page()
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    assert opened.problems == []
-    context.close()
+def page(browse, cast):
+    return browse(cast.carol)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """What MLflow's client prints (SITE/#/experiments/…) leads to the page, past signing in, in a browser: the hash never reaches a server."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from accounts.access import Actor
 from tracking import actions as tracking
@@ -12,19 +9,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pyte
 
 
 @pytest.fixture
-def page(live_server, monkeypatch):
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright runs a loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        opened = browser.new_context(base_url=live_server.url).new_page()
-        opened.problems = []
-        opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-        yield opened
-        assert opened.problems == []
-        browser.close()
+def page(browse):
+    return browse(None)
 
 
 def test_a_printed_address_leads_to_the_run_past_signing_in(cast, page):

@@ -1,11 +1,7 @@
 """The editor in a real browser: problems at their place, completion, drafts that survive, versions."""
 
-import os
-import shutil
-
 import pytest
-from django.conf import settings
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from accounts.access import Actor
 from prompts import actions
@@ -15,22 +11,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pyte
 URL = "/prompts/acme/greeting/versions/new"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in this thread
+@pytest.fixture(scope="module", autouse=True)
+def _patient():
     expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+    yield
     expect.set_options(timeout=5_000)
-    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
-    if before is not None:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
 
 
 @pytest.fixture
@@ -51,32 +36,21 @@ def chat(cast):
 
 
 @pytest.fixture
-def context(chromium, live_server, client_of, cast):
-    made = chromium.new_context(base_url=live_server.url)
-    session = client_of(cast.alice).cookies[settings.SESSION_COOKIE_NAME].value
-    made.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-    made.set_default_timeout(60_000)
-    yield made
-    for page in made.pages:  # what is under way ends before the database is emptied
-        page.wait_for_load_state("networkidle")
-    made.set_offline(True)
-    made.close()
+def context(browse, cast):
+    return browse(cast.alice).context
 
 
 @pytest.fixture
 def opened(context):
-    """opened(address) -> the editor in a tab of its own; errors in its scripts fail the test."""
-    errors = []
+    """opened(address) -> the editor in a tab of its own."""
 
     def make(address=URL):
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         expect(page.locator(".editor.is-live")).to_be_visible()
         return page
 
-    yield make
-    assert errors == []
+    return make
 
 
 def write(page, text, field="template"):

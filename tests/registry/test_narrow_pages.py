@@ -2,12 +2,9 @@
 
 import io
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import sync_playwright
 
 from accounts.access import Actor
 from registry import actions
@@ -47,28 +44,16 @@ def paths(cast, make_asset, make_version):
     ]  # fmt: skip
 
 
-def test_nothing_hangs_over_the_side_of_a_phone(cast, paths, live_server, client_of, monkeypatch):
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright runs a loop in this thread
-    session = client_of(cast.admin).cookies[settings.SESSION_COOKIE_NAME].value
+def test_nothing_hangs_over_the_side_of_a_phone(cast, paths, browse):
     over = {}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        for width, scheme in ((320, "dark"), (1440, "light")) if SHOTS else ((320, "dark"),):
-            context = browser.new_context(
-                base_url=live_server.url, viewport={"width": width, "height": 900}, color_scheme=scheme
-            )
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-            page = context.new_page()
-            for number, path in enumerate(paths):
-                answer = page.goto(path)
-                assert answer is not None and answer.status == 200, path
-                wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                if wide > 0:
-                    over[path] = wide
-                if SHOTS:
-                    page.screenshot(path=Path(SHOTS) / f"{width}-{number}.png", full_page=True)
-        browser.close()
+    for width, scheme in ((320, "dark"), (1440, "light")) if SHOTS else ((320, "dark"),):
+        page = browse(cast.admin, viewport={"width": width, "height": 900}, color_scheme=scheme)
+        for number, path in enumerate(paths):
+            answer = page.goto(path)
+            assert answer is not None and answer.status == 200, path
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if wide > 0:
+                over[path] = wide
+            if SHOTS:
+                page.screenshot(path=Path(SHOTS) / f"{width}-{number}.png", full_page=True)
     assert over == {}

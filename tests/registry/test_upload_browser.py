@@ -2,11 +2,9 @@
 
 import os
 import re
-import shutil
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from registry import storage
 from registry.models import Upload
@@ -15,40 +13,17 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pyte
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
-    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
-    if before is not None:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
-
-
 @pytest.fixture
 def draft(make_asset, make_draft):
     return make_draft(make_asset(), {})
 
 
 @pytest.fixture
-def page(chromium, live_server, client_of, cast, draft):
-    context = chromium.new_context(base_url=live_server.url)
-    session = client_of(cast.alice).cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-    opened = context.new_page()
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+def page(browse, cast, draft):
+    opened = browse(cast.alice)
     opened.on("dialog", lambda dialog: dialog.accept())
     opened.goto(draft.get_absolute_url())
-    yield opened
-    assert opened.problems == []
-    context.close()
+    return opened
 
 
 def choose(page, *paths):
