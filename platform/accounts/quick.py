@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from accounts import keys
 from accounts.grant_sql import GRANTS, covers, gives
@@ -33,6 +33,11 @@ KEY_COLUMNS = """k.secret_sha256,
 KEY_JOINS = """accounts_apikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_team t ON t.name = %(team)s AND (k.team_id IS NULL OR k.team_id = t.id)"""
+
+# For doors whose names are flat: the key's own team. A key of several goes the ordinary way.
+OWN_TEAM_JOINS = """accounts_apikey k
+JOIN accounts_user u ON u.id = k.user_id AND u.is_active
+JOIN accounts_team t ON t.id = k.team_id"""
 
 
 def key_may_view(*, app: str, model: str, kind: str, row: str) -> str:
@@ -72,6 +77,12 @@ def asked(request: HttpRequest) -> Asked | None:
     if key is None or "\0" in key[0]:
         return None
     return Asked(key[0], key[1], address_of(request))
+
+
+def query(request: HttpRequest) -> QueryDict | None:
+    """What a request asks for; None where that is odd enough to be the ordinary door's."""
+    text = request.META.get("QUERY_STRING", "")
+    return request.GET if len(text) <= 4_000 and text.count("&") < 20 else None
 
 
 def fetch(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:

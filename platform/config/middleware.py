@@ -13,7 +13,9 @@ from django.shortcuts import render
 from django.urls import resolve
 
 import doors.huggingface.hot
+import doors.langfuse.hot
 import doors.mlflow.hot
+import doors.mlflow.hot_prompts
 import doors.mlflow.hot_writes
 import prompts.hot
 import registry.hot
@@ -78,7 +80,11 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_FOREIGN) or request.path_info == "/version":
-            quick = doors.mlflow.hot.answer(request) or doors.mlflow.hot_writes.answer(request)
+            quick = (
+                doors.mlflow.hot_prompts.answer(request)
+                or doors.mlflow.hot.answer(request)
+                or doors.mlflow.hot_writes.answer(request)
+            )
             if quick is not None:
                 return quick
             view, _, parts = resolve(request.path_info, "doors.mlflow.urls")
@@ -90,6 +96,8 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
             view, _, parts = resolve(request.path_info, "doors.huggingface.urls")
             return cast(HttpResponseBase, view(request, **parts))
         if request.path_info.startswith("/api/public/"):
+            if (prompt := doors.langfuse.hot.answer(request)) is not None:
+                return prompt
             view, _, parts = resolve(request.path_info, "doors.langfuse.urls")
             return cast(HttpResponseBase, view(request, **parts))
         return get_response(request)

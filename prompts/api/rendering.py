@@ -12,6 +12,7 @@ from accounts.access import Actor, get_team
 from accounts.errors import Invalid
 from accounts.rest import ApiView
 from prompts import serializers as shapes
+from prompts import uses
 from prompts.api.common import raw_field
 from prompts.api.composition import version_asked
 from prompts.checks import Content, check_content, examine
@@ -107,7 +108,10 @@ class RenderLabel(ApiView):
         """Fill in the variables of the version at a label or number."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         given = self.read(LabelRenderIn)
-        return render_answer(version_asked(self, prompt, given["version"], given["label"]), given, self.by)
+        version = version_asked(self, prompt, given["version"], given["label"])
+        answer = render_answer(version, given, self.by)
+        uses.note_by(self.by, version.pk, "" if given["version"] else given["label"])
+        return answer
 
 
 class RenderContent(ApiView):

@@ -64,7 +64,9 @@ class Render(ApiView):
     def post(self, request: Request, team: str, name: str, number: int) -> Response:
         """Fill in the variables, in a sandbox."""
         version = get_version(self.by, get_prompt(self.by, f"{team}/{name}"), number)
-        return render_answer(version, self.read(RenderIn), self.by)
+        answer = render_answer(version, self.read(RenderIn), self.by)
+        uses.note_by(self.by, version.pk)
+        return answer
 
 
 class DifferenceView(ApiView):

@@ -167,7 +167,14 @@ def actor_by_key(request: HttpRequest) -> Actor:
 
 
 def send(body: Mapping[str, Any] | None, status: int = 200) -> HttpResponse:
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return send_bytes(b"" if body is None else encoded(body), status)
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def send_bytes(content: bytes, status: int = 200) -> HttpResponse:
     headers = {"Content-Length": str(len(content)), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return HttpResponse(content, status=status, content_type="application/json", headers=headers)
 

@@ -15,11 +15,20 @@ def prompt_json(version: PromptVersion, *, name: str, template: Any = None, grap
     """One version. `name`: as the client calls the prompt; `template`: what stands instead of the version's own."""
     prompt = version.prompt
     labels, moved = labels_of(prompt, [version])[version.pk]
+    words = words_of([prompt])[prompt.pk]
+    return shape(version, name=name, labels=labels, moved=moved, words=words, template=template, graph=graph)
+
+
+def shape(
+    version: PromptVersion, *, name: str, labels: list[str], moved: datetime | None, words: list[str], template: Any = None,
+    graph: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The same of what was read already."""
     shown = {
         "id": str(version.pk),
         "createdAt": stamp(version.created_at),
         "updatedAt": stamp(max(version.created_at, moved or version.created_at)),
-        "projectId": str(prompt.team_id),
+        "projectId": str(version.prompt.team_id),
         "createdBy": version.created_by.email,
         "prompt": version.template if template is None else template,
         "name": name,
@@ -27,7 +36,7 @@ def prompt_json(version: PromptVersion, *, name: str, template: Any = None, grap
         "type": version.type,
         "isActive": None,
         "config": config_of(version),
-        "tags": words_of([prompt])[prompt.pk],
+        "tags": words,
         "labels": labels,
         "commitMessage": version.message or None,
         "resolutionGraph": graph,

@@ -254,8 +254,15 @@ def actor_by_key(request: HttpRequest) -> Actor:
 
 
 def send(body: Mapping[str, Any], status: int = 200) -> HttpResponse:
+    return send_bytes(encoded(body), status)
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
     """JSON as protobuf's clients read it: NaN and Infinity stand as words."""
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def send_bytes(content: bytes, status: int = 200) -> HttpResponse:
     headers = {
         "Content-Length": str(len(content)),
         "Cache-Control": "no-store",

@@ -20,32 +20,41 @@ _PLACEHOLDER = "placeholder"
 
 
 def ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+    return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
 
 
 def prompts_json(prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
     """Prompts as registered models, without the texts of their versions. Two queries."""
-    tags: dict[int, list[tuple[str, str]]] = {prompt.pk: [(IS_PROMPT, "true")] for prompt in prompts}
+    tags: dict[int, list[tuple[str, str]]] = {prompt.pk: [] for prompt in prompts}
     for pk, key, value in PromptTag.objects.filter(prompt__in=prompts).values_list("prompt_id", "key", "value"):
         tags[pk].append((key, value))
-    aliases: dict[int, list[dict[str, str]]] = {}
+    labels: dict[int, list[tuple[str, int]]] = {}
     rows = Label.objects.filter(prompt__in=prompts).order_by("name").values_list("prompt_id", "name", "version__number")
     for pk, name, number in rows:
-        aliases.setdefault(pk, []).append({"alias": name, "version": str(number)})
-    return [_prompt(prompt, tags[prompt.pk], aliases.get(prompt.pk, [])) for prompt in prompts]
+        labels.setdefault(pk, []).append((name, number))
+    return [
+        prompt_json(
+            name=prompt.name, created=ms(prompt.created_at), updated=ms(prompt.updated_at), description=prompt.description,
+            tags=tags[prompt.pk], labels=labels.get(prompt.pk, []),
+        )
+        for prompt in prompts
+    ]  # fmt: skip
 
 
-def _prompt(prompt: Prompt, tags: list[tuple[str, str]], aliases: list[dict[str, str]]) -> dict[str, Any]:
+def prompt_json(
+    *, name: str, created: int, updated: int, description: str, tags: Sequence[tuple[str, str]], labels: Sequence[tuple[str, int]]
+) -> dict[str, Any]:  # fmt: skip
+    """A prompt as a registered model: what was read of it; times in milliseconds since 1970."""
     body: dict[str, Any] = {
-        "name": prompt.name,
-        "creation_timestamp": ms(prompt.created_at),
-        "last_updated_timestamp": ms(prompt.updated_at),
-        "tags": _pairs(tags),
+        "name": name,
+        "creation_timestamp": created,
+        "last_updated_timestamp": updated,
+        "tags": _pairs([(IS_PROMPT, "true"), *tags]),
     }
-    if prompt.description:
-        body["description"] = prompt.description
-    if aliases:
-        body["aliases"] = aliases
+    if description:
+        body["description"] = description
+    if labels:
+        body["aliases"] = [{"alias": label, "version": str(number)} for label, number in labels]
     return body
 
 
@@ -54,15 +63,21 @@ def versions_json(versions: Sequence[PromptVersion], by: Actor) -> list[dict[str
     tags: dict[int, list[tuple[str, str]]] = {}
     rows = PromptVersionTag.objects.filter(version__in=versions).values_list("version_id", "key", "value")
     for pk, key, value in rows:
-        if key not in RESERVED:
-            tags.setdefault(pk, []).append((key, value))
+        tags.setdefault(pk, []).append((key, value))
     labels: dict[int, list[str]] = {}
     for pk, name in Label.objects.filter(version__in=versions).order_by("name").values_list("version_id", "name"):
         labels.setdefault(pk, []).append(name)
-    return [_version(version, tags.get(version.pk, []), labels.get(version.pk, []), by) for version in versions]
+    return [
+        version_json(version, tags=tags.get(version.pk, []), labels=labels.get(version.pk, []), template=whole(version, by=by)[0])
+        for version in versions
+    ]  # fmt: skip
 
 
-def _version(version: PromptVersion, tags: list[tuple[str, str]], labels: list[str], by: Actor) -> dict[str, Any]:
+def version_json(
+    version: PromptVersion, *, tags: Sequence[tuple[str, str]], labels: Sequence[str], template: Any
+) -> dict[str, Any]:
+    """A version as a model version: what was read of it; `template`: with what it includes in its place."""
+    kept = [(key, value) for key, value in tags if key not in RESERVED]
     body: dict[str, Any] = {
         "name": version.prompt.name,
         "version": str(version.number),
@@ -75,16 +90,19 @@ def _version(version: PromptVersion, tags: list[tuple[str, str]], labels: list[s
         "run_id": "",
         "status": "READY",
         "run_link": "",
-        "tags": _pairs([*own_tags(version, by), *tags]),
+        "tags": _pairs([*_own_tags(version, template), *kept]),
     }
     if labels:
-        body["aliases"] = labels
+        body["aliases"] = list(labels)
     return body
 
 
 def own_tags(version: PromptVersion, by: Actor) -> list[tuple[str, str]]:
     """The tags that say what the version is."""
-    template, _ = whole(version, by=by)
+    return _own_tags(version, whole(version, by=by)[0])
+
+
+def _own_tags(version: PromptVersion, template: Any) -> list[tuple[str, str]]:
     text = template if isinstance(template, str) else json.dumps([_outgoing(message) for message in template])
     found = [(IS_PROMPT, "true"), (TYPE, version.type), (TEXT, text)]
     if version.response_format is not None:

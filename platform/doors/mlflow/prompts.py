@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from accounts.access import can
 from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
+from doors.mlflow import hot_prompts
 from doors.mlflow.base import Answer, Call, Handler, MlflowError, invalid, missing, wrong
 from doors.mlflow.prompt_entities import RESERVED, fields_in, own_tags, prompts_json, versions_json
 from doors.protected import asked, label_or_ask
@@ -49,6 +50,7 @@ def or_prompt(handle: PromptHandler | None) -> Callable[[Handler], Handler]:
                 prompt = visible(call, error.name) if error.name == call.text("name") else None
                 if prompt is None:
                     raise
+                hot_prompts.known.add(prompt.name)
                 if handle is None:
                     raise invalid(f"'{error.name}' is a prompt, for which this is not done. {_NATIVE}") from None
                 return translated(handle)(call, prompt)
@@ -128,7 +130,11 @@ def delete_tag(call: Call, prompt: Prompt) -> Answer:
 
 def get_latest_versions(call: Call, prompt: Prompt) -> Answer:
     found = latest(prompt)
-    return {"model_versions": versions_json([found], call.by)} if found else {}
+    if found is None:
+        return {}
+    shown = versions_json([found], call.by)
+    uses.note_by(call.by, found.pk, LATEST)
+    return {"model_versions": shown}
 
 
 def create_version(call: Call, prompt: Prompt) -> Answer:
@@ -166,8 +172,9 @@ def _reads(fields: dict[str, Any], form: PromptVersion.Format) -> bool:
 
 def get_version(call: Call, prompt: Prompt) -> Answer:
     version = find_version(call, prompt)
+    shown = _version(call, version)
     uses.note_by(call.by, version.pk)
-    return _version(call, version)
+    return shown
 
 
 def update_version(call: Call, prompt: Prompt) -> Answer:
@@ -207,8 +214,9 @@ def get_by_alias(call: Call, prompt: Prompt) -> Answer:
     if version is None:
         raise invalid(f"Registered model alias {alias} not found.")
     version.prompt = prompt
+    shown = _version(call, version)
     uses.note_by(call.by, version.pk, alias)
-    return _version(call, version)
+    return shown
 
 
 def set_alias(call: Call, prompt: Prompt, alias: str) -> Answer:
