@@ -96,3 +96,12 @@ def labels_at(prompt: Prompt, at: datetime) -> list[LabelMove]:
     """The last move of each label up to a moment, of those that pointed at something then."""
     rows = prompt.label_moves.filter(moved_at__lte=at).select_related("before", "after", "moved_by")
     return [move for move in rows.order_by("name", "-id").distinct("name") if move.after is not None]
+
+
+def label_at(prompt: Prompt, label: str, at: datetime) -> LabelMove:
+    """The last move of one label up to a moment. NotFound where it did not point at anything yet."""
+    rows = prompt.label_moves.filter(name=label, moved_at__lte=at).select_related("before", "after", "moved_by")
+    move = rows.order_by("-id").first()
+    if move is None:
+        raise NotFound(f"{prompt} had no label '{label}' at that time.")
+    return move

@@ -35,6 +35,8 @@ _CHEAP_FILTERS = {"upper", "lower", "trim", "capitalize", "default", "d", "lengt
 # Reading is work too: a megabyte of tags would keep a process busy for a quarter of a minute.
 MAX_TAGS = 5_000
 MAX_TOKENS = 40_000
+# What every Python value has and no template is given: the way out of the sandbox, which it would refuse only when it is rendered.
+_WAYS_OUT = frozenset(dir(object))
 _ELSEWHERE = (nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
 # How much text times values is filled in without a process of its own: no loop at all, or a loop over a list.
 _FLAT_WORK, _LOOP_WORK = 10**8, 10**6
@@ -199,6 +201,9 @@ def _read(source: str) -> Syntax:
             f"'{word}' has no place in a prompt: take in another one with {{% include \"name@label\" %}}",
             *_word(source, part.lineno, word),
         )
+    for node in tree.find_all(nodes.Getattr):
+        if node.attr in _WAYS_OUT:
+            raise SyntaxProblem(f"no value gives its '{node.attr}' away", *_word(source, node.lineno, node.attr))
     includes = tuple(_jinja_include(source, node) for node in tree.find_all(nodes.Include))
     if (modifier := tree.find(nodes.EvalContextModifier)) is not None:
         place = _word(source, modifier.lineno, "autoescape")

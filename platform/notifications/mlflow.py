@@ -88,12 +88,13 @@ def payload_of(event: AuditEvent) -> dict[str, Any]:
     entity, _, verb = theirs.partition(".")
     if entity.endswith("_alias"):
         thing, _, alias = label.rpartition("@")
-        found = {"name": _name(thing), "alias": alias}
-        return found | ({"version": str(after["version"])} if verb == "created" else {})
+        return {"name": _name(thing), "alias": alias} | (
+            {"version": str(after["version"])} if verb == "created" else {}
+        )
     thing, number = label, ""
     if "_version" in entity:  # a prompt's name may hold these words, too
         thing, _, number = label.rpartition(" version ")
-    found = {"name": _name(thing), **({"version": number} if number else {})}
+    found: dict[str, Any] = {"name": _name(thing)} | ({"version": number} if number else {})
     if entity.endswith("_tag"):
         return found | {"key": (after or before).get("key", "")} | ({"value": after.get("value", "")} if after else {})
     description = event.text.reason if entity == "prompt_version" else after.get("description")

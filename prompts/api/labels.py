@@ -14,7 +14,7 @@ from prompts import actions, answers, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, RESOLVE, page_of, resolved_where_asked
 from prompts.models import Label, Prompt
-from prompts.reads import get_prompt, labels_at, resolve_label
+from prompts.reads import get_prompt, label_at, labels_at, resolve_label
 from prompts.serializers_history import RollBackIn, RolledBackOut
 
 _AT = OpenApiParameter("at", str, description="As of a moment (RFC 3339), or the end of a day.")
@@ -46,12 +46,21 @@ class LabelView(ApiView):
 
     @extend_schema(
         operation_id="prompt_labels_get",
-        description="The version that the label points at; `latest` is the newest. Send the ETag as If-None-Match for a 304.",
-        parameters=[RESOLVE],
-        responses={200: shapes.VersionOut, 304: None},
+        description="The version that the label points at; `latest` is the newest. Send the ETag as If-None-Match for a 304. "
+        "With `at`: the move that brought the label to where it pointed then.",
+        parameters=[RESOLVE, _AT],
+        responses={
+            200: PolymorphicProxySerializer(
+                "PromptLabelNowOrThen", [shapes.VersionOut, shapes.MoveOut], resource_type_field_name=None
+            ),
+            304: None,
+        },
     )
     def get(self, request: Request, team: str, name: str, label: str) -> HttpResponse:
         """The version that a label points at. Answers with an ETag."""
+        if "at" in request.query_params:
+            moment = read_moment(request.query_params["at"])
+            return Response(shapes.show_move(label_at(get_prompt(self.by, f"{team}/{name}"), label, moment)))
         version = resolve_label(self.by, f"{team}/{name}", label)
         uses.note_by(self.by, version.pk, label)
         return answers.tagged(

@@ -64,3 +64,26 @@ def test_a_label_goes_back_and_who_saw_another_version_is_told(prompt, cast, cli
     assert alice.post(f"{BASE}/labels/staging/rollback", {"expected": 1}).status_code == 409
     assert alice.post(f"{BASE}/labels/staging/rollback", {"expected": 2}).status_code == 302
     assert prompt.labels.get().version.number == 1
+
+
+def test_what_a_label_was_on_a_day(prompt, cast, api):
+    from datetime import UTC, datetime
+
+    from prompts.models import LabelMove
+
+    first, second = prompt.versions.get(number=1), prompt.versions.get(number=2)
+    for before, after, day in ((None, first, 1), (first, second, 3), (second, None, 5)):
+        LabelMove.objects.create(
+            prompt=prompt, name="eu", before=before, after=after, reason="as told",
+            moved_at=datetime(2026, 5, day, 12, tzinfo=UTC), moved_by=cast.alice,
+        )  # fmt: skip
+    address = f"/api/v1{BASE}/labels/eu"
+
+    def then(day):
+        return api(cast.victor).get(f"{address}?at={day}")
+
+    assert [then(f"2026-05-0{day}").json()["after"] for day in (1, 2, 3, 9)] == [1, 1, 2, None]
+    told = then("2026-05-03").json()
+    assert (told["before"], told["moved_by"]) == (1, "alice@example.com")
+    assert then("2026-04-30").status_code == 404 and then("yesterday").status_code == 400
+    assert api(cast.mallory).get(f"{address}?at=2026-05-03").status_code == 404

@@ -37,6 +37,7 @@ def render(template, variables, **fields):
         ("x {% autoescape true %}{% endautoescape %}", (1, 6), "never escaped"),
         ("{% for a in b %}" * 30 + "{% endfor %}" * 30, (1, 1), "nested too deeply"),
         ("{{ a }}" * 6_000, (1, 1), "at most 5,000 tags"),
+        ("a\n{{ x.__class__.__mro__ }}", (2, 6), "gives its '__class__' away"),
     ],
 )
 def test_a_template_error_has_line_and_column(source, place, says):
@@ -88,7 +89,9 @@ def test_optional_variables_may_be_left_out():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{{ ''.__class__.__mro__ }}", "away"),
+        ("{{ ''|attr('__class__') }}", "unsafe"),
+        ("{{ ''['__class__'] }}", "unsafe"),
         ("{{ x.append(1) }}", "unsafe"),
         ("{{ x.nothing }}", "no attribute 'nothing'"),
         ("a\n{{ 1 // 0 }}", "line 2"),

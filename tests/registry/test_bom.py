@@ -75,7 +75,10 @@ def test_a_datasets_bom_is_valid_too(make_asset, make_version, cast, api):
 def test_any_licence_makes_a_valid_bom(licence, make_asset, make_version, cast, api):
     card = f"---\nlicense: {licence}\n---\n# x\n".encode()
     version = make_version(make_asset(), model_files(**{"README.md": card}))
-    bom_of(api(cast.victor), version.get_absolute_url())
+    subject = bom_of(api(cast.victor), version.get_absolute_url())["metadata"]["component"]
+    said = json.dumps(subject.get("licenses", []))
+    assert all(word.lower() in said.lower() for word in licence.strip("[]").split(", ") if word)
+    assert bool(subject.get("licenses")) == bool(licence)
 
 
 def test_a_draft_has_none(make_asset, make_draft, cast, api):

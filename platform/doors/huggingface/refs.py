@@ -32,7 +32,7 @@ def refs(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
     branches = [_ref(name, "heads", revisions.resolve(asset, f"refs/heads/{name}").commit) for name in names]
     aliases = asset.aliases.filter(version__deleted_at=None).values_list("name", "version__commit").order_by("name")
     tags = [_ref(alias, "tags", commit) for alias, commit in aliases]
-    return answer({"branches": branches, "tags": tags, "converts": []})
+    return answer({"branches": branches, "tags": tags, "converts": [], "pullRequests": []})
 
 
 def _ref(name: str, kind: str, commit: str) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """Addresses of the Hugging Face door. HF_ENDPOINT is the site's address and /hf."""
 
-from typing import Any
-
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from doors.huggingface import account, commits, files, infos, lfs, refs, settings, trees, xet
+from doors.huggingface import access, account, commits, files, infos, lfs, refs, settings, trees, xet
 
 
 class RevisionConverter(StringConverter):
@@ -17,13 +15,12 @@ class RevisionConverter(StringConverter):
 register_converter(RevisionConverter, "revision")
 
 
-def _of(kind: str, section: str) -> list[URLPattern]:
-    """What there is for each kind of repository. Models have no prefix outside of /api."""
-    given: dict[str, Any] = {"kind": kind}
+def _api(kind: str, section: str) -> list[URLPattern]:
+    """What there is under /api for each kind of repository."""
     api = f"hf/api/{section}/<str:team>/<str:name>"
-    web = f"hf/{'' if kind == 'model' else f'{section}/'}<str:team>/<str:name>"
+    asks = f"{api}/user-access-request"
     return [
-        path(address, view, given | more, name=f"hf-{kind}-{name}")
+        path(address, view, {"kind": kind} | more, name=f"hf-{kind}-{name}")
         for address, view, name, more in (
             (f"hf/api/{section}", infos.repo_list, "list", {}),
             (api, infos.info, "info", {}),
@@ -42,10 +39,23 @@ def _of(kind: str, section: str) -> list[URLPattern]:
             (f"{api}/auth-check/write", settings.check, "auth-check-write", {"write": "write"}),
             (f"{api}/xet-write-token/<revision:revision>", xet.write_token, "xet-token", {}),
             (f"{api}/settings", settings.settle, "settings", {}),
-            (f"{web}.git/info/lfs/objects/batch", lfs.batch, "lfs-batch", {}),
-            (f"{web}.git/info/lfs/verify", lfs.verify, "lfs-verify", {}),
-            (f"{web}/resolve/<revision:revision>/<path:path>", files.resolve, "resolve", {}),
-            (web, files.page, "page", {}),
+            (f"{asks}/handle", access.handle, "access-handle", {}),
+            (f"{asks}/grant", access.given, "access-grant", {}),
+            (f"{asks}/<str:status>", access.listed, "access-list", {}),
+        )
+    ]
+
+
+def _web(kind: str, section: str) -> list[URLPattern]:
+    """What lies at a repository's own address. Models have no prefix there."""
+    web = f"hf/{'' if kind == 'model' else f'{section}/'}<str:team>/<str:name>"
+    return [
+        path(address, view, {"kind": kind}, name=f"hf-{kind}-{name}")
+        for address, view, name in (
+            (f"{web}.git/info/lfs/objects/batch", lfs.batch, "lfs-batch"),
+            (f"{web}.git/info/lfs/verify", lfs.verify, "lfs-verify"),
+            (f"{web}/resolve/<revision:revision>/<path:path>", files.resolve, "resolve"),
+            (web, files.page, "page"),
         )
     ]
 
@@ -60,7 +70,11 @@ urlpatterns: list[URLPattern] = [
     path("hf/xet/<str:place>/v1/shards", xet.put_shard, name="hf-xet-shard"),
     path("hf/xet/<str:place>/<path:rest>", xet.unspoken, name="hf-xet-unspoken"),
     path("hf/lfs/<str:upload_id>/<int:number>", lfs.part, name="hf-lfs-part"),
-    *_of("dataset", "datasets"),
-    *_of("model", "models"),
+    *_api("dataset", "datasets"),
+    *_api("model", "models"),
+    # 'api' is no team: without this line `hf/api/x` would be the page of a model.
+    path("hf/api/<path:rest>", files.unknown, name="hf-api-unknown"),
+    *_web("dataset", "datasets"),
+    *_web("model", "models"),
     path("hf/<path:rest>", files.unknown, name="hf-unknown"),
 ]

@@ -59,3 +59,60 @@ def test_a_restricted_download_is_an_event(hub, cast, actor):
     event = AuditEvent.objects.filter(action="file.downloaded").get()
     assert event.after == {"path": "README.md"}
     assert event.actor_name == "Victor" or event.actor_id == cast.victor.pk
+
+
+def test_access_is_decided_with_the_hubs_own_calls(hub, cast, actor):
+    from registry import actions
+
+    hub(cast.alice, MADE + 'api.update_repo_settings("acme/tiny", gated="manual")')
+    asset = Asset.objects.get(name="tiny")
+    for user in (cast.victor, cast.bob):
+        actions.ask_for_access(asset=asset, reason="To look", by=actor(user))
+    said = hub(
+        cast.admin,
+        """
+        def show(call):
+            return [(one.username, one.status, one.fields.get("reason", "")) for one in call("acme/tiny")]
+        print(show(api.list_pending_access_requests))
+        api.accept_access_request("acme/tiny", "victor@example.com")
+        (waiting,) = api.list_pending_access_requests("acme/tiny")
+        api.reject_access_request("acme/tiny", request_id=waiting.request_id, rejection_reason="Not for this")
+        api.grant_access("acme/tiny", "carol@example.com")
+        print(sorted(show(api.list_accepted_access_requests)), show(api.list_rejected_access_requests))
+        for call in (lambda: api.accept_access_request("acme/tiny", "victor@example.com"),
+                     lambda: api.grant_access("acme/tiny", "carol@example.com"),
+                     lambda: api.grant_access("acme/tiny", "nobody@example.com")):
+            try:
+                call()
+            except HfHubHTTPError as error:
+                print(error.response.status_code)
+        api.cancel_access_request("acme/tiny", "carol@example.com")
+        print(show(api.list_accepted_access_requests))
+        print(api.list_repo_refs("acme/tiny", include_pull_requests=True).pull_requests)
+        """,
+    ).splitlines()
+    assert said == [
+        "[('bob@example.com', 'pending', 'To look'), ('victor@example.com', 'pending', 'To look')]",
+        "[('carol@example.com', 'accepted', ''), ('victor@example.com', 'accepted', '')] [('bob@example.com', 'rejected', 'To look')]",
+        "404",
+        "400",
+        "404",
+        "[('victor@example.com', 'accepted', '')]",
+        "[]",
+    ]
+    refused = hub(
+        cast.alice,
+        """
+        try:
+            list(api.list_pending_access_requests("acme/tiny"))
+        except HfHubHTTPError as error:
+            print(error.response.status_code, "team.manage" in str(error))
+        """,
+    )
+    assert refused.strip() == "403 True"
+    assert hub(cast.victor, 'print(open(hf_hub_download("acme/tiny", "README.md")).read())').strip() == "# Hi"
+
+
+def test_an_address_that_the_door_does_not_speak_is_no_page_of_a_model(api, cast):
+    answer = api(cast.alice).get("/hf/api/models-tags-by-type")
+    assert answer.status_code == 404 and "no such address" in answer.json()["error"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doors.huggingface.xet_formats import _TAG, Malformed, Pack, files_of
+from doors.huggingface.xet_formats import _TAG, MAX_CHUNK, MAX_CHUNKS, Malformed, Pack, files_of
 from registry.models import Upload, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,16 +79,24 @@ def test_a_token_is_for_one_repository_and_ends_with_the_key(api, cast, make_ass
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 2**32 - 1))
-def test_a_malformed_shard_raises_nothing_else(noise, count):
+def test_a_malformed_shard_is_refused_or_tells_no_more_than_it_holds(noise, count):
     for body in (noise, _TAG + struct.pack("<QQ", 2, 0) + bytes(32) + struct.pack("<II", 1 << 30, count) + noise):
+        found = []
         with suppress(Malformed):
-            files_of(body)
+            found = files_of(body)
+        segments = [segment for made in found for segment in made.segments]
+        assert len(found) + len(segments) <= len(body) // 48
+        assert all(0 <= one.start < one.end <= MAX_CHUNKS for one in segments)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 2))
-def test_a_malformed_pack_raises_nothing_else(noise, scheme):
+def test_a_malformed_pack_is_refused_or_unpacks_to_what_it_announced(noise, scheme):
     body = bytes([0]) + len(noise).to_bytes(3, "little") + bytes([scheme]) + (64).to_bytes(3, "little") + noise
-    for raw in (noise, body):
-        with suppress(Malformed):
-            list(Pack(io.BytesIO(raw), len(raw)).chunks(0, 3))
+    with suppress(Malformed):
+        assert [len(chunk) for chunk in Pack(io.BytesIO(body), len(body)).chunks(0, 1)] == [64]
+    chunks = []
+    with suppress(Malformed):
+        for chunk in Pack(io.BytesIO(noise), len(noise)).chunks(0, 3):
+            chunks.append(chunk)  # what came before it was refused counts, too
+    assert len(chunks) <= 3 and all(len(chunk) <= MAX_CHUNK for chunk in chunks)

@@ -38,6 +38,15 @@ def _of(kind: str) -> Table:
         "preupload": {"POST": may(P.ASSET_EDIT, _PREUPLOAD, quiet=_ASKS)},
         "xet-token": {"GET": may(P.ASSET_EDIT)},
         "settings": {"PUT": may(P.ASSET_EDIT, {"gated": "manual"})},
+        "access-list": {"GET": may(P.TEAM_MANAGE, values={"name": "g", "status": "pending"})},
+        "access-handle": {
+            "POST": may(
+                P.TEAM_MANAGE,
+                {"requestId": "grant-{gate_" + kind + "}", "status": "rejected", "rejectionReason": "new"},
+                values={"name": "g"},
+            )
+        },
+        "access-grant": {"POST": may(P.TEAM_MANAGE, {"user": "{email}"}, values={"name": "g"})},
         "lfs-batch": {
             "POST": may(P.ASSET_EDIT, _BATCH, quiet="bytes on their way; the commit that takes them is an event")
         },
@@ -68,8 +77,12 @@ HUGGINGFACE: Table = {
     ),
     **_of("model"),
     **_of("dataset"),
+    "hf-api-unknown": dict.fromkeys(
+        ("DELETE", "GET", "PATCH", "POST", "PUT"),
+        account(ok=(404,), values={"rest": "none/of/them"}, quiet="there is no such address"),
+    ),
     "hf-unknown": dict.fromkeys(
         ("DELETE", "GET", "PATCH", "POST", "PUT"),
-        account(ok=(404,), values={"rest": "api/none/of/them"}, quiet="there is no such address"),
+        account(ok=(404,), values={"rest": "none/of/them/all"}, quiet="there is no such address"),
     ),
 }
