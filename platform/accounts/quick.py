@@ -8,8 +8,10 @@ use from an address) is left to the ordinary doors, so that errors are worded in
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -22,6 +24,7 @@ from accounts.middleware import address_of
 from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
 
+WHOLE_TEAM = "g.prefix = '' AND g.content_type_id = (SELECT id FROM django_content_type WHERE app_label = 'accounts' AND model = 'team')"
 VIEWING = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
 # The first columns of a statement: what `Asked.opens` looks at. The last use of a key and its first from an address are written
 # by the ordinary door, which also refuses: where there is anything to write or refuse, the request goes there.
@@ -70,6 +73,67 @@ class Asked:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key, by its id and secret, and where it comes from: of what is written in one statement."""
+
+    key_id: str
+    secret: str
+    address: str
+    request_id: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of `reached` (but for its scopes) and of an event."""
+        secret = keys.hash_secret(self.secret)
+        return {"key_id": self.key_id, "secret": secret, "address": self.address, "request_id": self.request_id}
+
+
+def caller_of(request: HttpRequest) -> Caller | None:
+    """Who calls with a key; None where there is none, or what can't be one."""
+    key = keys.split_key(keys.from_header(request.META.get("HTTP_AUTHORIZATION", "")) or "")
+    if key is None or "\0" in key[0]:
+        return None
+    return Caller(key[0], key[1], address_of(request), getattr(request, "request_id", ""))
+
+
+def scopes_for(*permissions: Permission) -> list[str]:
+    """The scopes that each alone let a key do all of this."""
+    return [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if allowed.issuperset(permissions)]
+
+
+def reached(*permissions: Permission, joins: str, columns: str, covers: str, more: str = "") -> str:
+    """A SELECT, for a larger statement, of what a good key of one team (t) may touch: nobody where anything is not in order.
+    `joins`: the SQL of what is touched; `covers`: of which grants g count. A key whose last use or first address is still to be
+    written, or that is limited to networks, goes the ordinary way, as does whatever else is to be refused."""
+    held = " AND ".join(
+        f"EXISTS (SELECT 1 FROM {GRANTS} WHERE g.user_id = u.id AND g.team_id = t.id AND {gives(one)} AND {covers})"  # noqa: S608
+        for one in permissions
+    )
+    return f"""SELECT k.key_id, u.id AS user_id, coalesce(nullif(u.name, ''), u.email) AS user_name, u.email,
+    t.id AS team_id, t.name AS team, {columns}
+FROM accounts_apikey k
+JOIN accounts_user u ON u.id = k.user_id AND u.is_active
+JOIN accounts_team t ON t.id = k.team_id
+{joins}
+WHERE k.key_id = %(key_id)s::text AND k.secret_sha256 = %(secret)s::bytea AND k.revoked_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > now()) AND cardinality(k.networks) = 0
+  AND (cardinality(k.scopes) = 0 OR k.scopes && %(scopes)s::varchar[])
+  AND k.last_used_at > now() - interval '1 minute'
+  AND (%(address)s::text = '' OR EXISTS (
+      SELECT 1 FROM accounts_keyaddress n WHERE n.key_id = k.id AND n.address = %(address)s::text AND NOT n.refused))
+  AND (u.is_superuser OR {held}) {more}"""  # noqa: S608  SQL of ours
+
+
+def event_of(done: str) -> dict[str, str]:
+    """The facts and texts of an event, as SQL, that are the same whatever was done; `done`: the CTE that holds the row `reached`."""
+    return {
+        "team": f"{done}.team", "actor_id": f"{done}.user_id", "via": "'api'", "key_id": f"{done}.key_id",
+        "request_id": "%(request_id)s::text", "actor_name": f"{done}.user_name", "actor_email": f"{done}.email",
+        "address": "%(address)s::text", "reason": "''",
+    }  # fmt: skip
+
+
 def asked(request: HttpRequest) -> Asked | None:
     """The key of a request; None where there is none, or what can't be one."""
     header = request.META.get("HTTP_AUTHORIZATION", "")
@@ -87,16 +151,35 @@ def query(request: HttpRequest) -> QueryDict | None:
 
 def fetch(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """The statement's first row."""
+    rows = fetch_all(statement, values)
+    return rows[0] if rows else None
+
+
+def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """All of its rows. Parameters are written as %(name)s."""
+    text, names = _numbered(statement)
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
-    # Django turns prepared statements off. Planning this join costs more than running it, so it is prepared here, which
+    # Django turns prepared statements off. Planning these joins costs more than running them, so they are prepared here, which
     # ends with the connection and needs no setting.
     before, raw.prepare_threshold = raw.prepare_threshold, 0
     try:
-        with psycopg.Cursor(raw) as cursor:
-            return cursor.execute(statement, values, prepare=True).fetchone()
+        with psycopg.RawCursor(raw) as cursor:
+            return cursor.execute(text, [values[name] for name in names], prepare=True).fetchall()
     finally:
         raw.prepare_threshold = before
+
+
+@lru_cache(maxsize=500)
+def _numbered(statement: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with $1 for its first parameter, and the parameters' names: psycopg would look for them anew in each long one."""
+    names: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
+
+    text = re.sub(r"%(?:\((\w+)\)s|%)", numbered, statement)
+    return text, tuple(names)
 
 
 def tagged(request: HttpRequest, content: bytes, etag: str, headers: Mapping[str, str] | None = None) -> HttpResponse:

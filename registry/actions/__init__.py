@@ -11,7 +11,14 @@ from registry.actions.aliases import (
     roll_back,
 )
 from registry.actions.assets import create_asset, rename_asset, update_asset
-from registry.actions.at_once import create_tagged, register_elsewhere, register_elsewhere_by_key, register_held
+from registry.actions.at_once import (
+    create_tagged,
+    move_alias_by_key,
+    register_elsewhere,
+    register_elsewhere_by_key,
+    register_held,
+    set_tag_by_key,
+)
 from registry.actions.branches import create_branch, delete_branch
 from registry.actions.cards import begin_from, write_card
 from registry.actions.commits import commit
@@ -61,6 +68,7 @@ __all__ = [
     "link_file",
     "link_versions",
     "move_alias",
+    "move_alias_by_key",
     "purge_asset",
     "purge_version",
     "record_download",
@@ -79,6 +87,7 @@ __all__ = [
     "roll_back",
     "scan_again",
     "set_tag",
+    "set_tag_by_key",
     "start_conversion",
     "update_asset",
     "withdraw_access_request",

@@ -9,10 +9,14 @@ from django.utils import timezone
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid
 from accounts.models import Team
+from accounts.quick import Caller
 from accounts.roles import Permission
 from governance.digests import digest_of
 from governance.ledger.actions import Action, record
+from governance.stages import stage_of
+from registry import search
 from registry.actions import quickly
+from registry.actions.aliases import check_alias
 from registry.actions.assets import create_asset
 from registry.actions.common import asset_target, lock_asset, person, version_target
 from registry.actions.files import MAX_FILES
@@ -94,9 +98,7 @@ def register_elsewhere(
 
 def register_elsewhere_by_key(
     *,
-    key: tuple[str, str],
-    address: str,
-    request_id: str,
+    caller: Caller,
     name: str,
     source: str,
     description: str = "",
@@ -104,21 +106,34 @@ def register_elsewhere_by_key(
     facts: Mapping[str, Any],
 ) -> Version | None:
     """The same for a model `name` of a key's team, in one statement: the version, whose asset is not filled in. None where anything
-    is not in order: `register_elsewhere` then says what. `key`: its id and secret."""
+    is not in order: `register_elsewhere` then says what."""
     description = _described(description, tags)
     _check_source(source)
     version = _elsewhere(source, description, facts)
-    number = quickly.register(
-        quickly.Asked(key[0], key[1], address, request_id),
-        name=name,
-        version=version,
-        after=_after(version, 0, tags),
-        tags=tags,
-    )
+    number = quickly.register(caller, name=name, version=version, after=_after(version, 0, tags), tags=tags)
     if number is None:
         return None
     version.number = number
     return version
+
+
+def set_tag_by_key(*, caller: Caller, name: str, number: int | None = None, key: str, value: str) -> bool:
+    """What `set_tag` does, in one statement, for a model `name` of a key's team or its version `number`; False where that has to say
+    what is wrong."""
+    check_tag(key, value)
+    if number is not None:
+        return quickly.set_tag(caller, name=name, number=number, key=key, value=value) is not None
+    with transaction.atomic():
+        done = quickly.set_tag(caller, name=name, key=key, value=value)
+        if done is not None and done[1]:
+            search.refresh_by_id(done[0])
+    return done is not None
+
+
+def move_alias_by_key(*, caller: Caller, name: str, number: int, alias: str) -> bool:
+    """What `move_alias` does, in one statement, for an alias that is of no stage; False where that has to say what is wrong."""
+    check_alias(alias)
+    return not stage_of(alias) and quickly.move_alias(caller, name=name, number=number, alias=alias)
 
 
 @transaction.atomic

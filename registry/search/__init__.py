@@ -1,6 +1,6 @@
 """Search over models and datasets: words in any order, mistyped or not, narrowed by facets, among what the actor sees."""
 
-from registry.search.documents import refresh, refresh_many, stale
+from registry.search.documents import refresh, refresh_by_id, refresh_many, stale
 from registry.search.facets import BOUND, Facets, count
 from registry.search.queries import BEST, FACETS, SORTS, UPDATED, Found, Query, find, narrow
 from registry.search.words import learn
@@ -19,6 +19,7 @@ __all__ = [
     "learn",
     "narrow",
     "refresh",
+    "refresh_by_id",
     "refresh_many",
     "stale",
 ]

@@ -1,5 +1,6 @@
 """What search knows of an asset: written in the transaction of the change, and mended behind it by a task."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -11,29 +12,54 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts import quick
 from registry.models import Asset, AssetTag, Version
 from registry.search.sizes import size_class
 from registry.search.words import learn, words_of, words_of_name
 
 _CARD_CHARACTERS, _CARD_WORDS, _MOST = 40_000, 800, 50
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_COLUMNS = (
+    "asset_id", "words", "name_words", "label_words", "name", "licence", "languages", "library", "architecture", "size", "tags",
+    "refreshed_at",
+)  # fmt: skip
 _UPSERT = """
 INSERT INTO registry_assetsearch (asset_id, words, name_words, label_words, name, licence, languages, library, architecture, size, tags, refreshed_at)
-VALUES (%s, %s::tsvector, %s::tsvector, %s::tsvector, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()))
+VALUES (%(asset_id)s, %(words)s::tsvector, %(name_words)s::tsvector, %(label_words)s::tsvector, %(name)s, %(licence)s, %(languages)s,
+    %(library)s, %(architecture)s, %(size)s, %(tags)s, coalesce(%(refreshed_at)s, clock_timestamp()))
 ON CONFLICT (asset_id) DO UPDATE SET words = excluded.words, name_words = excluded.name_words,
     label_words = excluded.label_words, name = excluded.name, licence = excluded.licence,
     languages = excluded.languages, library = excluded.library, architecture = excluded.architecture, size = excluded.size,
     tags = excluded.tags, refreshed_at = excluded.refreshed_at
 WHERE registry_assetsearch.refreshed_at <= excluded.refreshed_at
+RETURNING asset_id
+"""
+_KNOWN = """
+SELECT a.name, a.kind, a.task, a.description, v.facts::text, v.card, v.number,
+    (SELECT json_agg(json_build_array(t.key, t.value))::text
+     FROM (SELECT key, value FROM registry_assettag WHERE asset_id = a.id ORDER BY key LIMIT 1000) t)
+FROM registry_asset a LEFT JOIN LATERAL (
+    SELECT facts, card, number FROM registry_version
+    WHERE asset_id = a.id AND state = 'registered' AND deleted_at IS NULL ORDER BY number DESC LIMIT 1
+) v ON true WHERE a.id = %(id)s::bigint
 """
 
 
 def refresh(asset: Asset) -> None:
     """Write what search knows of this asset anew. Called in the transaction of a change to its name, description, tags or versions."""
-    tags = list(AssetTag.objects.filter(asset_id=asset.pk).values_list("key", "value")[:1_000])
-    values, words = _row(asset, _latest([asset.pk]).get(asset.pk), tags)
-    with connection.cursor() as cursor:
-        cursor.execute(_UPSERT, (*values, None))
+    refresh_by_id(asset.pk)
+
+
+def refresh_by_id(pk: int) -> None:
+    """The same, in two statements that stay prepared: tags are written often."""
+    row = quick.fetch(_KNOWN, {"id": pk})
+    if row is None:
+        return
+    name, kind, task, description, facts, card, number, tags = row
+    version = Version(facts=json.loads(facts), card=card, number=number) if number is not None else None
+    asset = Asset(pk=pk, name=name, kind=kind, task=task, description=description)
+    values, words = _row(asset, version, json.loads(tags) if tags else [])
+    quick.fetch(_UPSERT, dict(zip(_COLUMNS, (*values, None), strict=True)))
     # Not in the transaction: whoever learns the same words would wait until its end.
     transaction.on_commit(partial(learn, words), robust=True)
 
@@ -48,11 +74,11 @@ def refresh_many(ids: Iterable[int]) -> int:
         for asset_id, key, value in AssetTag.objects.filter(asset__in=batch).values_list("asset_id", "key", "value"):
             tags.setdefault(asset_id, []).append((key, value))
         latest = _latest(batch)
-        rows: list[tuple[Any, ...]] = []
+        rows: list[dict[str, Any]] = []
         words: set[str] = set()
         for asset in Asset.objects.filter(pk__in=batch).order_by("pk"):
             values, said = _row(asset, latest.get(asset.pk), tags.get(asset.pk, []))
-            rows.append((*values, started))
+            rows.append(dict(zip(_COLUMNS, (*values, started), strict=True)))
             words |= said
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(_UPSERT, rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from accounts import quick
 from accounts.words import (
     LONGEST,
     MOST_NEAR,
@@ -19,13 +20,16 @@ from registry.models import SearchWord
 
 __all__ = ["MOST_WORDS", "distance", "learn", "meant_by", "plain", "words_of", "words_of_name"]
 
+_KNOWN = "SELECT word FROM registry_searchword WHERE word = ANY(%(words)s::text[])"
+
 
 def learn(words: Iterable[str]) -> None:
     """Keep words for those who will mistype them."""
     worth = worth_knowing(set(words))
-    known = set(SearchWord.objects.filter(word__in=worth).values_list("word", flat=True))
+    known = {word for (word,) in quick.fetch_all(_KNOWN, {"words": worth})} if worth else set()
     rows = [SearchWord(word=word, near=sorted(shorter(word, 1))) for word in worth if word not in known]
-    SearchWord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    if rows:
+        SearchWord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
 
 
 def meant_by(word: str, *, most: int = 5) -> list[str]:

@@ -1,12 +1,13 @@
 """MLflow's runs: their making and end, and what they report."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from accounts.numbers import whole
 from accounts.rest import keyset_page
 from doors.mlflow import tracking_shapes as shapes
-from doors.mlflow.base import Answer, Call, absent, invalid, missing
+from doors.mlflow.base import Answer, Call, View, absent, invalid, missing
 from doors.mlflow.tracking_base import run_of, team_of, tracked
 from tracking import actions, reads, search
 from tracking.actions.reports import MAX_METRICS
@@ -20,16 +21,19 @@ _MOST_PAIRS = 1_000
 @tracked("POST")
 def create(call: Call) -> Answer:
     experiment = reads.experiment_of(team_of(call), call.text("experiment_id") or "0")
-    run = actions.start_run(
-        team=call.team,
-        experiment=experiment,
-        name=call.text("run_name"),
-        started_at=moment(call.whole("start_time", 0)) if call.whole("start_time", 0) else None,
-        tags=call.pairs("tags"),
-        user_name=call.text("user_id"),
-        by=call.by,
-    )
+    run = actions.start_run(team=call.team, experiment=experiment, by=call.by, **asked_run(call))
     return {"run": shapes.fresh_run(run)}
+
+
+def asked_run(call: Call) -> dict[str, Any]:
+    """What start_run is told."""
+    started = call.whole("start_time", 0)
+    return {
+        "name": call.text("run_name"),
+        "started_at": moment(started) if started else None,
+        "tags": call.pairs("tags"),
+        "user_name": call.text("user_id"),
+    }
 
 
 @tracked("GET")
@@ -72,34 +76,20 @@ def restore(call: Call) -> Answer:
     return {}
 
 
-@tracked("POST")
-def log_metric(call: Call) -> Answer:
-    actions.log_batch(run=run_of(call), metrics=[shapes.point(call.values)], by=call.by)
-    return {}
+def metric_of(call: Call) -> dict[str, Any]:
+    """What log_batch is told."""
+    return {"metrics": [shapes.point(call.values)]}
 
 
-@tracked("POST")
-def log_parameter(call: Call) -> Answer:
-    key = call.text("key", required=True)
-    actions.log_batch(run=run_of(call), parameters={key: call.text("value")}, by=call.by)
-    return {}
+def parameter_of(call: Call) -> dict[str, Any]:
+    return {"parameters": {call.text("key", required=True): call.text("value")}}
 
 
-@tracked("POST")
-def set_tag(call: Call) -> Answer:
-    key = call.text("key", required=True)
-    actions.log_batch(run=run_of(call), tags={key: call.text("value")}, by=call.by)
-    return {}
+def tag_of(call: Call) -> dict[str, Any]:
+    return {"tags": {call.text("key", required=True): call.text("value")}}
 
 
-@tracked("POST")
-def delete_tag(call: Call) -> Answer:
-    actions.delete_run_tag(run=run_of(call), key=call.text("key", required=True), by=call.by)
-    return {}
-
-
-@tracked("POST")
-def log_batch(call: Call) -> Answer:
+def batch_of(call: Call) -> dict[str, Any]:
     metrics = [shapes.point(given, f"metrics[{place}].") for place, given in enumerate(call.objects("metrics"))]
     if len(metrics) > MAX_METRICS or max(len(call.objects("params")), len(call.objects("tags"))) > _MOST_PAIRS:
         raise invalid(
@@ -109,7 +99,23 @@ def log_batch(call: Call) -> Answer:
     for given in call.objects("params"):
         if params[given["key"]] != str(given.get("value") or ""):
             raise invalid(f"Duplicate parameter keys have been submitted: '{given['key'][:80]}'.")
-    actions.log_batch(run=run_of(call), metrics=metrics, parameters=params, tags=call.pairs("tags"), by=call.by)
+    return {"metrics": metrics, "parameters": params, "tags": call.pairs("tags")}
+
+
+def _logs(read: Callable[[Call], dict[str, Any]]) -> View:
+    def log(call: Call) -> Answer:
+        actions.log_batch(**read(call), run=run_of(call), by=call.by)
+        return {}
+
+    return tracked("POST")(log)
+
+
+log_metric, log_parameter, set_tag, log_batch = map(_logs, (metric_of, parameter_of, tag_of, batch_of))
+
+
+@tracked("POST")
+def delete_tag(call: Call) -> Answer:
+    actions.delete_run_tag(run=run_of(call), key=call.text("key", required=True), by=call.by)
     return {}
 
 

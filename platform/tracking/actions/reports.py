@@ -33,25 +33,24 @@ from tracking.models import LoggedModel, ModelMetric, Run, RunInput, RunOutput
 
 MAX_METRICS = 5_000
 MAX_INPUTS = 1_000
-_SIGN_OF_LIFE = timedelta(seconds=10)
+SIGN_OF_LIFE = timedelta(seconds=10)
 
 # History and latest values in one statement: a round trip is most of what a small report costs. A point that was kept
-# before is kept once; the latest is the one of the highest step, then the newest, then the greatest.
-_KEEP = """
-WITH points AS (
-    SELECT * FROM unnest(%(keys)s::text[], %(steps)s::bigint[], %(times)s::bigint[], %(values)s::float8[])
+# before is kept once; the latest is the one of the highest step, then the newest, then the greatest. `run`: the CTE of its id.
+KEEP = """points AS (
+    SELECT run.run_id, point.* FROM run, unnest(%(keys)s::text[], %(steps)s::bigint[], %(times)s::bigint[], %(values)s::float8[])
     AS point(key, step, timestamp, value)
 ), kept AS (
     INSERT INTO tracking_metric (run_id, key, step, timestamp, value)
-    SELECT %(run)s, key, step, timestamp, value FROM points ON CONFLICT DO NOTHING
-)
-INSERT INTO tracking_latestmetric AS latest (run_id, key, step, timestamp, value)
-SELECT DISTINCT ON (key) %(run)s, key, step, timestamp, value FROM points
-ORDER BY key, step DESC, timestamp DESC, value DESC
-ON CONFLICT (run_id, key) DO UPDATE
-SET step = EXCLUDED.step, timestamp = EXCLUDED.timestamp, value = EXCLUDED.value
-WHERE (EXCLUDED.step, EXCLUDED.timestamp, EXCLUDED.value) > (latest.step, latest.timestamp, latest.value)
-"""
+    SELECT run_id, key, step, timestamp, value FROM points ON CONFLICT DO NOTHING
+), latest AS (
+    INSERT INTO tracking_latestmetric AS latest (run_id, key, step, timestamp, value)
+    SELECT DISTINCT ON (key) run_id, key, step, timestamp, value FROM points
+    ORDER BY key, step DESC, timestamp DESC, value DESC
+    ON CONFLICT (run_id, key) DO UPDATE
+    SET step = EXCLUDED.step, timestamp = EXCLUDED.timestamp, value = EXCLUDED.value
+    WHERE (EXCLUDED.step, EXCLUDED.timestamp, EXCLUDED.value) > (latest.step, latest.timestamp, latest.value)
+)"""
 _WRITE_PAIRS = """
 UPDATE "tracking_run" SET "parameters" = %(parameters)s::jsonb || parameters, "tags" = tags || %(tags)s::jsonb,
     "heartbeat_at" = statement_timestamp()
@@ -125,7 +124,7 @@ def log_batch(
     parameters, tags = dict(parameters or {}), dict(tags or {})
     check_pairs("params", parameters, MAX_PARAMETER)
     check_pairs("tags", tags, MAX_TAG)
-    _check_points(metrics)
+    check_points(metrics)
     require_alive(run)
     if not run.open_ended:
         require_open(run)
@@ -138,7 +137,7 @@ def log_batch(
         _keep_of_models(run, metrics)
         if not parameters and not tags:
             now = timezone.now()
-            Run.objects.filter(pk=run.pk, heartbeat_at__lt=now - _SIGN_OF_LIFE).update(heartbeat_at=now)
+            Run.objects.filter(pk=run.pk, heartbeat_at__lt=now - SIGN_OF_LIFE).update(heartbeat_at=now)
 
 
 @transaction.atomic
@@ -199,7 +198,7 @@ def _note_models(run: Run, models: Sequence[tuple[str, int]], *, is_input: bool)
     RunOutput.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _check_points(points: Sequence[Point]) -> None:
+def check_points(points: Sequence[Point]) -> None:
     if len(points) > MAX_METRICS:
         raise Invalid("metrics", f"Send at most {MAX_METRICS} in one request.")
     for index, point in enumerate(points):
@@ -210,19 +209,22 @@ def _check_points(points: Sequence[Point]) -> None:
             raise Invalid(f"metrics[{index}].timestamp", "Use milliseconds since 1970.")
 
 
-def _keep(run: Run, points: Sequence[Point]) -> None:
-    # In one order everywhere, so that two reports of one run never wait for each other in a circle.
+def columns_of(points: Sequence[Point]) -> dict[str, list[Any]]:
+    """The parameters of KEEP: in one order everywhere, so that two reports of one run never wait for each other in a circle."""
     points = sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
+    return {
+        "keys": [point.key for point in points],
+        "steps": [point.step for point in points],
+        "times": [point.timestamp for point in points],
+        "values": [float(point.value) for point in points],
+    }
+
+
+def _keep(run: Run, points: Sequence[Point]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            _KEEP,
-            {
-                "run": run.pk,
-                "keys": [point.key for point in points],
-                "steps": [point.step for point in points],
-                "times": [point.timestamp for point in points],
-                "values": [float(point.value) for point in points],
-            },
+            f"WITH run AS (SELECT %(run)s::bigint AS run_id), {KEEP} SELECT 1",
+            {"run": run.pk, **columns_of(points)},
         )
 
 

@@ -85,25 +85,9 @@ def start_run(
     experiment = _experiment(team, experiment)
     if experiment.deleted_at is not None:
         raise Conflict(f"Experiment '{experiment}' is deleted. Restore it first.", code="experiment_is_deleted")
-    tags = dict(tags or {})
-    name = name.strip() or tags.get(NAME_TAG, "").strip() or _some_name()
-    tags[NAME_TAG] = name
-    check_text("run_name", name, 250)
-    check_text("user_id", user_name, 255)
-    check_pairs("tags", tags, MAX_TAG)
-    began = started_at or timezone.now()
-    run = Run.objects.create(
-        team=team,
-        experiment=experiment,
-        name=name,
-        state=State.RUNNING,
-        open_ended=True,
-        tags=tags,
-        user_name=user_name,
-        started_at=began,
-        began_at=began,
-        created_by=user,
-    )
+    run = new_run(name=name, started_at=started_at, tags=tags or {}, user_name=user_name)
+    run.team, run.experiment, run.created_by = team, experiment, user
+    run.save(force_insert=True)
     record(
         Action.RUN_CREATED,
         by=by,
@@ -112,6 +96,19 @@ def start_run(
         after={"kind": run.kind, "state": run.state, "experiment": experiment.name, "run_id": run.uuid},
     )
     return run
+
+
+def new_run(*, name: str, started_at: datetime | None, tags: Mapping[str, str], user_name: str) -> Run:
+    """What `start_run` saves, checked, but for whose it is."""
+    name = name.strip() or tags.get(NAME_TAG, "").strip() or _some_name()
+    tags = {**tags, NAME_TAG: name}
+    check_text("run_name", name, 250)
+    check_text("user_id", user_name, 255)
+    check_pairs("tags", tags, MAX_TAG)
+    began = started_at or timezone.now()
+    return Run(
+        name=name, state=State.RUNNING, open_ended=True, tags=tags, user_name=user_name, started_at=began, began_at=began
+    )  # fmt: skip
 
 
 @transaction.atomic
