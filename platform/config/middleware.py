@@ -16,6 +16,7 @@ import doors.huggingface.hot
 import doors.langfuse.hot
 import doors.mlflow.hot
 import doors.mlflow.hot_prompts
+import doors.mlflow.hot_runs
 import doors.mlflow.hot_writes
 import prompts.hot
 import registry.hot
@@ -83,6 +84,7 @@ def foreign_doors(get_response: GetResponse) -> GetResponse:
             quick = (
                 doors.mlflow.hot_prompts.answer(request)
                 or doors.mlflow.hot.answer(request)
+                or doors.mlflow.hot_runs.answer(request)
                 or doors.mlflow.hot_writes.answer(request)
             )
             if quick is not None:

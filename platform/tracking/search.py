@@ -278,10 +278,8 @@ def _column(order: Order, words: Vocabulary) -> Column:
     raise Invalid("order_by", f"Invalid entity type '{order.entity}' in this order.")
 
 
-def page(
-    rows: QuerySet[M], columns: Sequence[Column], *, token: str = "", limit: int
-) -> tuple[list[M], str]:  # fmt: skip
-    """One page in this order (the last column unique), and the token of the next page ('' when this is the last)."""
+def ordered(rows: QuerySet[M], columns: Sequence[Column], token: str = "") -> QuerySet[M]:
+    """The rows in this order (the last column unique), after those of the token's page; `sort0` and so on are its columns."""
     order: list[Any] = []
     for place, column in enumerate(columns):
         name = f"sort{place}"
@@ -292,13 +290,24 @@ def page(
             order.append(F(name).desc() if column.descending else F(name).asc())
     if token:
         rows = rows.filter(_after(columns, _read_token(token, columns)))
-    found = list(rows.order_by(*order)[: limit + 1])
+    return rows.order_by(*order)
+
+
+def page(
+    rows: QuerySet[M], columns: Sequence[Column], *, token: str = "", limit: int
+) -> tuple[list[M], str]:  # fmt: skip
+    """One page in this order, and the token of the next page ('' when this is the last)."""
+    found = list(ordered(rows, columns, token)[: limit + 1])
     if len(found) <= limit:
         return found, ""
     found = found[:limit]
-    last = [getattr(found[-1], f"sort{place}") for place in range(len(columns))]
+    return found, token_of([getattr(found[-1], f"sort{place}") for place in range(len(columns))])
+
+
+def token_of(last: Sequence[Any]) -> str:
+    """Of the page that ends with a row of these values."""
     text = json.dumps([value.timestamp() if isinstance(value, datetime) else value for value in last])
-    return found, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _read_token(token: str, columns: Sequence[Column]) -> list[Any]:
@@ -339,12 +348,16 @@ def _after(columns: Sequence[Column], values: Sequence[Any]) -> Q:
     return found
 
 
+def run_columns(order: Sequence[str]) -> list[Column]:
+    """MLflow's default last: the newest first."""
+    return [*columns_of([grammar.read_order(one) for one in order if one.strip()], RUNS), *RUN_END]
+
+
 def search_runs(
     rows: QuerySet[Run], *, text: str = "", order: Sequence[str] = (), token: str = "", limit: int = 100
 ) -> tuple[list[Run], str]:
-    """Runs by filter and order, MLflow's default last: the newest first."""
-    columns = columns_of([grammar.read_order(one) for one in order if one.strip()], RUNS)
-    return page(narrow(rows, text, RUNS), [*columns, *RUN_END], token=token, limit=limit)
+    """Runs by filter and order."""
+    return page(narrow(rows, text, RUNS), run_columns(order), token=token, limit=limit)
 
 
 def search_models(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from accounts import quick
 from registry.models import Asset, Version
 
 STAGES = {"none": "None", "staging": "Staging", "production": "Production", "archived": "Archived"}
@@ -67,7 +68,7 @@ SELECT {VERSION}, a.id FROM registry_asset a CROSS JOIN LATERAL (
     UNION
     SELECT l.version_id FROM registry_alias l WHERE l.asset_id = a.id AND l.name IN ('staging', 'production')
 ) latest JOIN registry_version v ON v.id = latest.id
-WHERE a.id = ANY(%s) ORDER BY v.number
+WHERE a.id = ANY(%(ids)s::bigint[]) ORDER BY v.number
 """  # noqa: S608  constants of this file
 
 
@@ -126,7 +127,7 @@ def stage_of(aliases: Iterable[str], archived: bool) -> str:
 def latest_of(assets: Sequence[int], team: str) -> dict[int, list[dict[str, Any]]]:
     """The newest version of each stage, by model."""
     found: dict[int, list[dict[str, Any]]] = {pk: [] for pk in assets}
-    for row in fetch(_LATEST, [list(assets)]) if assets else ():
+    for row in quick.fetch_all(_LATEST, {"ids": list(assets)}) if assets else ():
         found[row[-1]].append(version_json(row, team))
     return found
 

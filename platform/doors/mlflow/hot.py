@@ -1,4 +1,4 @@
-"""The quick door: a version by alias or number, and searches of versions, answered by one SQL statement (key, permission and
+"""The quick door: a model, a version by alias or number, and searches of versions, answered by one SQL statement (key, permission and
 rows together) before any other layer.
 
 It answers only when everything is in order and there is something to show. Whatever else there is to say is left to the ordinary
@@ -19,7 +19,7 @@ from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
 from doors.mlflow import search
 from doors.mlflow.base import MlflowError, send, send_bytes
-from doors.mlflow.entities import PAGE_COLUMNS, PAGE_JOINS, PAGE_JSON, VERSION, version_json
+from doors.mlflow.entities import MODEL, PAGE_COLUMNS, PAGE_JOINS, PAGE_JSON, VERSION, models_json, version_json
 
 API = "/api/2.0/mlflow/"
 _SCOPES = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
@@ -53,6 +53,7 @@ _BY_ALIAS = _KEY.format(
     joins=_NAMED.replace("JOIN registry_version", "JOIN registry_alias al ON al.asset_id = a.id AND al.name = %(alias)s\n"
                          "JOIN registry_version") + " v.id = al.version_id",
 )  # fmt: skip
+_MODEL = _KEY.format(**{**_ONE, "columns": MODEL}, joins=f"{_ASSET} AND a.name = %(name)s")
 # A search shows all of a team's models to whoever holds the permission on the team; others go the ordinary way.
 _WHOLE = _KEY.format(**{**_ONE, "covers": quick.WHOLE_TEAM, "joins": "", "columns": "t.id"})
 _SEARCH = f"""
@@ -90,6 +91,8 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     ):
         return None
     team = rows[0][2]
+    if statement is _MODEL:
+        return send({"registered_model": models_json([rows[0][3:]], team)[0]})
     if most == 0:
         return send({"model_version": version_json(rows[0][3:], team)})
     body = f'{{"model_versions":[{",".join(row[3] for row in rows[:most])}]'
@@ -112,6 +115,10 @@ def _one(given: Mapping[str, list[str]], name: str) -> str:
     if not values or "\0" in values[-1]:
         raise _NotHot
     return values[-1]
+
+
+def _by_name(given: Mapping[str, list[str]]) -> Question:
+    return _MODEL, {"name": _one(given, "name")}, 0, ""
 
 
 def _by_number(given: Mapping[str, list[str]]) -> Question:
@@ -145,6 +152,7 @@ def _search(given: Mapping[str, list[str]]) -> Question:
 
 
 _QUESTIONS = {
+    f"{API}registered-models/get": _by_name,
     f"{API}registered-models/alias": _by_alias,
     f"{API}model-versions/get": _by_number,
     f"{API}model-versions/search": _search,

@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from doors.mlflow.base import Call, absent, invalid, wrong
@@ -19,11 +20,15 @@ MODEL_STATUS = {
     "ready": "LOGGED_MODEL_READY",
     "failed": "LOGGED_MODEL_UPLOAD_FAILED",
 }
+DATASET = ("name", "digest", "source_type", "source", "schema", "profile")
 _VIEWS = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    return ((moment - _EPOCH) // timedelta(microseconds=1) + 500) // 1000
 
 
 def experiment(row: Experiment) -> dict[str, Any]:
@@ -62,25 +67,42 @@ def run_info(row: Run) -> dict[str, Any]:
     return _with(shown, end_time=milliseconds(row.finished_at) if row.finished_at else None)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a run reported: metrics as (key, value, timestamp, step), datasets as their facts and tags, ids of logged models (and, of
+    those that it made, steps)."""
+
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, Any]
+    metrics: Sequence[tuple[str, Any, int, int]] = ()
+    datasets: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]] = ()
+    read: Sequence[str] = ()
+    made: Sequence[tuple[str, int]] = ()
+
+
 def run(row: Run) -> dict[str, Any]:
     """The whole run; `row` comes with its reports (tracking.reads.with_reports)."""
-    metrics = [number(one.key, one.value, one.timestamp, one.step) for one in row.latest_metrics.all()]
-    params = [{"key": key, "value": as_text(value)} for key, value in sorted(row.parameters.items())]
-    data = _with({}, metrics=metrics, params=params, tags=_pairs({NAME_TAG: row.name, **row.tags}))
     noted = list(row.outputs.all())
-    datasets = [
-        _with(
-            {"dataset": _dataset(one)}, tags=[{"key": key, "value": value} for key, value in sorted(one.tags.items())]
-        )
-        for one in row.inputs.all()
-    ]
-    models_in = [{"model_id": one.model.model_id} for one in noted if one.is_input]
-    models_out = [{"model_id": one.model.model_id, "step": one.step} for one in noted if not one.is_input]
+    told = Told(
+        row.parameters,
+        row.tags,
+        [(one.key, one.value, one.timestamp, one.step) for one in row.latest_metrics.all()],
+        [({name: getattr(one, name) for name in DATASET}, one.tags) for one in row.inputs.all()],
+        [one.model.model_id for one in noted if one.is_input],
+        [(one.model.model_id, one.step) for one in noted if not one.is_input],
+    )
+    return whole_run(run_info(row), told)
+
+
+def whole_run(info: dict[str, Any], told: Told) -> dict[str, Any]:
+    metrics = [number(*one) for one in told.metrics]
+    tags = _pairs({NAME_TAG: info["run_name"], **told.tags})
+    datasets = [_with({"dataset": _with({}, **facts)}, tags=_pairs(tags)) for facts, tags in told.datasets]
     return {
-        "info": run_info(row),
-        "data": data,
-        "inputs": _with({}, dataset_inputs=datasets, model_inputs=models_in),
-        "outputs": _with({}, model_outputs=models_out),
+        "info": info,
+        "data": _with({}, metrics=metrics, params=_pairs(told.parameters), tags=tags),
+        "inputs": _with({}, dataset_inputs=datasets, model_inputs=[{"model_id": one} for one in told.read]),
+        "outputs": _with({}, model_outputs=[{"model_id": one, "step": step} for one, step in told.made]),
     }
 
 
@@ -119,7 +141,7 @@ def logged_model(row: LoggedModel) -> dict[str, Any]:
     }
 
 
-def number(key: str, value: float, timestamp: int, step: int) -> dict[str, Any]:
+def number(key: str, value: float | str, timestamp: int, step: int) -> dict[str, Any]:
     """A metric. What is no number stands as a word: protobuf's JSON has no other way."""
     return {"key": key, "value": _word(value), "timestamp": timestamp, "step": step}
 
@@ -203,18 +225,14 @@ def _float(value: Any, name: str, key: str) -> float:
         raise wrong(name, value, f"a number for metric '{key}'") from None
 
 
-def _word(value: float) -> float | str:
+def _word(value: float | str) -> float | str:
+    if isinstance(value, str):
+        return value  # PostgreSQL's JSON has the same words
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return value
-
-
-def _dataset(row: Any) -> dict[str, Any]:
-    return _with(
-        {}, **{name: getattr(row, name) for name in ("name", "digest", "source_type", "source", "schema", "profile")}
-    )
 
 
 def _stage(row: Experiment | Run) -> str:

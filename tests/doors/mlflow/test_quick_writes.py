@@ -139,3 +139,204 @@ def test_an_archived_model_takes_no_version(cast, model, alice):
     assert post(alice, BODY)[0].status_code == 409
     Asset.objects.update(archived_at=None)
     assert post(alice, BODY)[0].status_code == 200
+
+
+# --- tags, aliases, runs and reports -----------------------------------------------------------------------------------------
+
+API = "/api/2.0/mlflow/"
+OWN = {
+    "id",
+    "uuid",
+    "created_at",
+    "updated_at",
+    "began_at",
+    "started_at",
+    "heartbeat_at",
+    "moved_at",
+    "name",
+    "run_id",
+    "timestamp",
+}
+RUN = {"experiment_id": "0", "tags": [{"key": "a", "value": 'é"<'}], "user_id": "u", "start_time": 1_700_000_000_123}
+
+
+def both(client, cast, path, bodies):
+    """The answers to the bodies for the ordinary way, then to those for the quick one. Each body is sent once."""
+    answers = []
+    for body, headers in zip(bodies, ({"HTTP_X_MLFLOW_WORKSPACE": cast.team.name}, {}), strict=True):
+        with CaptureQueriesContext(connection) as queries:
+            answers.append(client.post(API + path, body, format="json", **headers))
+        assert answers[-1].status_code == 200, answers[-1].content
+    assert not any("accounts_apikey" in query["sql"] for query in queries), "the last was not quick"
+    return answers
+
+
+def rows(model, *, but=(), **named):
+    found = model.objects.filter(**named).order_by("pk")
+    return [{name: value for name, value in one.items() if name not in OWN | set(but)} for one in found.values()]
+
+
+def events(action):
+    """What the two events of an action say, but for the things' own numbers."""
+    said = []
+    for event in AuditEvent.objects.select_related("text").filter(action=action).order_by("pk"):
+        text = event.text
+        said.append((
+            event.team, event.actor_id, event.via, event.key_id, event.target_kind, event.target_digest, bool(event.request_id),
+            [subject.split(":")[0] for subject in event.subjects], text.actor_name, text.actor_email, text.address,
+            text.target_label, text.before, text.after, text.reason,
+        ))  # fmt: skip
+    return said
+
+
+@pytest.fixture
+def models(cast, model):
+    """Two alike: one for the ordinary way, one for the quick one."""
+    twin = actions.create_tagged(team=cast.team, kind="model", name="twin", tags={}, by=Actor(cast.alice))
+    for asset in (model, twin):
+        for number in range(2):
+            actions.register_elsewhere(asset=asset, source=f"s3://b/{number}", tags={}, facts={}, by=Actor(cast.alice))
+    return model, twin
+
+
+def renamed(said):
+    return [tuple(str(part).replace("twin", "fraud") for part in one) for one in said]
+
+
+@pytest.mark.parametrize("of", ["registered-models", "model-versions"])
+def test_a_tag_is_set_and_told_alike(cast, models, alice, of):
+    from registry.models import AssetSearch, AssetTag, VersionTag
+
+    tags = AssetTag if of == "registered-models" else VersionTag
+    for value in (
+        "first",
+        "x" * 3000,
+        "second",
+        "second",
+    ):  # made, changed, changed from what an event shortens, not changed
+        both(
+            alice, cast, f"{of}/set-tag",
+            [{"name": name, "version": "1", "key": "k", "value": value} for name in ("fraud", "twin")],
+        )  # fmt: skip
+    assert rows(tags, but=("asset_id", "version_id")) == [{"key": "k", "value": "second"}] * 2
+    said = events("asset.tag_set" if of == "registered-models" else "version.tag_set")
+    assert len(said) == 6  # nothing is said of what did not change
+    assert renamed(said[0::2]) == renamed(said[1::2])
+    if tags is AssetTag:
+        told_of = [set(one.tags) for one in AssetSearch.objects.order_by("asset_id")]
+        assert told_of == [{"k", "k:second"}] * 2
+    assert not AuditEvent.objects.filter(action="out_of_band.changed").exists()
+
+
+def test_an_alias_moves_and_is_told_alike(cast, models, alice):
+    from registry.models import Alias, AliasMove
+
+    for version in ("1", "2", "2"):
+        both(
+            alice, cast, "registered-models/alias",
+            [{"name": name, "version": version, "alias": "Champ"} for name in ("fraud", "twin")],
+        )  # fmt: skip
+    aliases = list(Alias.objects.order_by("asset_id").values_list("name", "version__number", "updated_by"))
+    assert aliases == [("champ", 2, cast.alice.pk)] * 2
+    moves = [
+        list(AliasMove.objects.filter(asset=one).order_by("pk").values_list(
+            "name", "before__number", "after__number", "reason", "request_id", "moved_by"))
+        for one in models
+    ]  # fmt: skip
+    assert moves[0] == moves[1] and len(moves[0]) == 2
+    said = events("alias.moved")
+    assert len(said) == 4 and renamed(said[0::2]) == renamed(said[1::2])
+    assert not AuditEvent.objects.filter(action="out_of_band.changed").exists()
+
+
+def test_what_an_alias_may_not_do_is_refused_as_before(cast, models, alice, api):
+    asked = {"name": "twin", "version": "1"}
+    post = lambda client, body: client.post(f"{API}registered-models/alias", body, format="json")  # noqa: E731
+    for body, status in (
+        ({**asked, "alias": "latest"}, 400),
+        ({**asked, "alias": "12"}, 400),
+        ({**asked, "version": "9", "alias": "a"}, 404),
+        ({**asked, "alias": "production"}, 409),  # protected, and there are no bytes here to approve
+    ):
+        assert post(alice, body).status_code == status, body
+    actions.create_branch(asset=models[1], name="work", start=None, by=Actor(cast.alice))
+    assert post(alice, {**asked, "alias": "work"}).status_code in (400, 409)
+    actions.archive_version(version=Version.objects.get(asset=models[1], number=1), by=Actor(cast.alice))
+    assert post(alice, {**asked, "alias": "a"}).status_code == 409
+    victor = api(cast.victor, team=cast.team)
+    for _ in range(2):
+        assert post(victor, {**asked, "version": "2", "alias": "a"}).status_code == 403
+        assert (
+            victor.post(f"{API}model-versions/set-tag", {**asked, "key": "k", "value": "v"}, format="json").status_code
+            == 403
+        )
+    assert not models[1].aliases.exists()
+
+
+def test_a_run_begins_and_is_told_alike(cast, alice):
+    from tracking.models import Run
+
+    answers = both(alice, cast, "runs/create", [{**RUN, "run_name": "a"}] * 2)
+    first, second = (answer.json()["run"] for answer in answers)
+    for shown in (first, second):
+        uuid = shown["info"].pop("run_id")
+        assert shown["info"].pop("run_uuid") == uuid and uuid in shown["info"].pop("artifact_uri")
+        assert alice.get(f"{API}runs/get", {"run_id": uuid}).status_code == 200
+    assert first == second
+    found = rows(Run)
+    assert found[0] == found[1]
+    said = [tuple(str(part) for part in one) for one in events("run.created")]
+    for one, run in zip(said, Run.objects.order_by("pk"), strict=True):
+        assert run.uuid in one[13]
+    assert [one[:13] for one in said] == [said[0][:13]] * 2
+    assert alice.post(f"{API}runs/create", {"experiment_id": "00"}, format="json").status_code == 404
+
+
+def test_a_run_is_told_things_alike(cast, alice):
+    from tracking.models import LatestMetric, Metric, Run
+
+    uuids = [alice.post(f"{API}runs/create", RUN, format="json").json()["run"]["info"]["run_id"] for _ in range(2)]
+    point = {"key": "loss", "value": "NaN", "timestamp": 1_700_000_000_000, "step": 3}
+    for path, body in (
+        ("log-metric", point),
+        ("log-parameter", {"key": "lr", "value": "0.1"}),
+        ("set-tag", {"key": "t", "value": "1"}),
+        ("log-batch", {"metrics": [{**point, "value": 0.5}, {**point, "key": "acc", "step": 1}], "params": [{"key": "lr", "value": "0.1"}],
+                       "tags": [{"key": "t", "value": "2"}]}),
+    ):  # fmt: skip
+        both(alice, cast, f"runs/{path}", [{**body, "run_id": uuid} for uuid in uuids])
+    runs = list(Run.objects.order_by("pk"))
+    for model in (Metric, LatestMetric):
+        one, other = (rows(model, run=run) for run in runs)
+        assert str(one) == str(other) and len(one) >= 2  # NaN is not itself
+    assert runs[0].tags["t"] == runs[1].tags["t"] == "2" and runs[0].parameters == runs[1].parameters == {"lr": "0.1"}
+    for body in (
+        {"run_id": uuids[1], "key": "lr", "value": "0.2"},  # is written once
+        {"run_id": uuids[1], "key": "", "value": "0.2"},
+    ):
+        assert alice.post(f"{API}runs/log-parameter", body, format="json").status_code == 400
+    alice.post(f"{API}runs/set-tag", {"run_id": uuids[1], "key": "mlflow.runName", "value": "new"}, format="json")
+    runs[1].refresh_from_db()
+    assert runs[1].name == "new" and AuditEvent.objects.filter(action="run.renamed").count() == 1
+    alice.post(f"{API}runs/delete", {"run_id": uuids[1]}, format="json")
+    assert (
+        alice.post(f"{API}runs/set-tag", {"run_id": uuids[1], "key": "k", "value": "v"}, format="json").status_code
+        == 400
+    )
+
+
+def test_a_run_of_others_is_told_nothing(cast, alice, api, actor):
+    from accounts.actions import create_team, grant_role
+    from accounts.roles import Role
+    from tracking.models import Metric
+
+    uuid = alice.post(f"{API}runs/create", RUN, format="json").json()["run"]["info"]["run_id"]
+    other = create_team(name="other", title="Other", by=actor(cast.admin))
+    grant_role(user=cast.mallory, role=Role.CONTRIBUTOR, on=other, by=Actor(cast.admin))
+    body = {"run_id": uuid, "key": "m", "value": 1, "timestamp": 1, "step": 1}
+    for person, team, status in ((cast.mallory, other, 404), (cast.victor, cast.team, 403)):
+        client = api(person, team=team)
+        for _ in range(2):  # the second time the key is no news
+            assert client.post(f"{API}runs/log-metric", body, format="json").status_code == status
+    assert client.post(f"{API}runs/create", RUN, format="json").status_code == 403
+    assert not Metric.objects.exists()
