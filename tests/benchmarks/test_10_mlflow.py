@@ -1,5 +1,6 @@
-"""The MLflow door beside `mlflow server` 3.18, on the same PostgreSQL in one run: create a version, get one by alias, search
-versions by tag, at 1,000 and 50,000 versions. The server runs as it runs best: two workers, uvloop."""
+"""The MLflow door beside `mlflow server` 3.18, on the same PostgreSQL in one run: versions made, read, tagged and searched by tag at
+1,000 and 50,000 of them, aliases moved, runs begun, told things, read and searched. The server runs as it runs best: two workers,
+uvloop. `MLFLOW_WHAT`: some of `cells` alone, by their names, separated by commas."""
 
 import json
 import os
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ import psycopg
 import pytest
 
 from tests.benchmarks.conftest import Report
-from tests.benchmarks.load import generator, rate
+from tests.benchmarks.load import NUMBER, generator, rate
 from tests.clients.driver import ENVIRONMENT
 from tests.conftest import SUPERUSER_URL, make_cast, truncate_everything
 from tests.story.conftest import free_ports, wait_for
@@ -30,7 +31,8 @@ pytestmark = [pytest.mark.timeout(3000), pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = [int(text) for text in os.environ.get("MLFLOW_VERSIONS", "1000,50000").split(",")]
 PER_MODEL, HITS, SECONDS, ROUNDS = 50, 50, float(os.environ.get("MLFLOW_SECONDS", "4")), 3
-ONLY = os.environ.get("MLFLOW_WHAT", "")  # one of `cells` alone
+ONLY = [name for name in os.environ.get("MLFLOW_WHAT", "").split(",") if name]
+RUNS = 200  # in one experiment; a quarter of them are found by their parameter
 API = "/api/2.0/mlflow/"
 AIM, AIM_SEARCH = 6.0, 20.0
 
@@ -40,6 +42,28 @@ class Server:
     name: str
     url: str
     headers: dict[str, str]
+    experiment: str = ""
+    runs: list[str] = field(default_factory=list)
+
+    def make_runs(self) -> None:
+        """As clients make them, through the door."""
+        with httpx.Client(base_url=self.url + API, headers=self.headers, timeout=60) as client:
+
+            def post(path: str, **body: Any) -> Any:
+                answer = client.post(path, json=body)
+                assert answer.status_code == 200, answer.text
+                return answer.json()
+
+            self.experiment = post("experiments/create", name="bench")["experiment_id"]
+            for number in range(RUNS):
+                run = post("runs/create", experiment_id=self.experiment, start_time=1_700_000_000_000 + number)
+                self.runs.append(run["run"]["info"]["run_id"])
+                metrics = [
+                    {"key": f"m{key}", "value": number / 7, "timestamp": 1_700_000_000_000, "step": 1}
+                    for key in range(5)
+                ]
+                rate = [{"key": "lr", "value": f"0.{number % 4}"}]
+                post("runs/log-batch", run_id=self.runs[-1], metrics=metrics, params=rate)
 
     def get(self, path: str, **query: str) -> str:
         return f"{self.url}{API}{path}?{urlencode(query)}"
@@ -216,10 +240,26 @@ def measured(servers: SimpleNamespace, what: str, size: int, connections: int) -
 
 def cells(server: Server, size: int) -> dict[str, tuple[str, list[str] | None]]:
     """What is measured: an address, and bodies where it is a write."""
-    create = [
-        json.dumps({"name": f"model-{number}", "source": "s3://bucket/new", "tags": [{"key": "by", "value": "bench"}]})
-        for number in range(16)
-    ]
+
+    def named(**body: Any) -> list[str]:
+        return [json.dumps({"name": f"model-{number}", **body}) for number in range(16)]
+
+    # Whoever reads model-7 is not to read a thousand aliases that another cell set.
+    aliases = [body.replace('"model-7"', '"model-17"') for body in named(version="9", alias=f"a{NUMBER}")]
+
+    def told(**body: Any) -> list[str]:
+        return [json.dumps({"run_id": run, **body}) for run in server.runs[:16]]
+
+    create = named(source="s3://bucket/new", tags=[{"key": "by", "value": "bench"}])
+    tag = {"key": "seen", "value": NUMBER}
+    point = {"value": 0.5, "timestamp": 1_700_000_000_000, "step": NUMBER}
+    batch = {
+        "metrics": [{**point, "key": f"m{key}"} for key in range(10)],
+        "params": [{"key": "depth", "value": "3"}],
+        "tags": [tag],
+    }
+    lr = {"experiment_ids": [server.experiment], "filter": "params.lr = '0.1'", "max_results": RUNS // 4}
+    root = f"{server.url}{API}"
     return {
         "a version by alias": (server.get("registered-models/alias", name="model-7", alias="champion"), None),
         "a version by number": (server.get("model-versions/get", name="model-7", version="9"), None),
@@ -227,7 +267,20 @@ def cells(server: Server, size: int) -> dict[str, tuple[str, list[str] | None]]:
             server.get("model-versions/search", filter="tags.batch = 'b7'", max_results="50"),
             None,
         ),
-        "create a version": (f"{server.url}{API}model-versions/create", create),
+        "a model by name": (server.get("registered-models/get", name="model-7"), None),
+        "create a version": (f"{root}model-versions/create", create),
+        "tag a version": (f"{root}model-versions/set-tag", named(version="9", **tag)),
+        "tag a model": (f"{root}registered-models/set-tag", named(**tag)),
+        "set an alias": (f"{root}registered-models/alias", aliases),
+        "begin a run": (
+            f"{root}runs/create",
+            [json.dumps({"experiment_id": server.experiment, "start_time": 1_700_000_000_000})],
+        ),
+        "a run by its id": (server.get("runs/get", run_id=server.runs[7]), None),
+        "search runs by parameter": (f"{root}runs/search", [json.dumps(lr)]),
+        "log a metric": (f"{root}runs/log-metric", told(key="loss", **point)),
+        "log a batch": (f"{root}runs/log-batch", told(**batch)),
+        "tag a run": (f"{root}runs/set-tag", told(**tag)),
     }
 
 
@@ -237,13 +290,18 @@ def test_beside_mlflow(servers: SimpleNamespace, report: Report) -> None:
         fill(servers, before, size)
         before = size
         sides = (servers.ours, servers.mlflow)
-        for what in (what for what in cells(servers.ours, size) if ONLY in ("", what)):
+        for server in sides if size == SIZES[0] else ():
+            server.make_runs()
+        for what in (what for what in cells(servers.ours, size) if not ONLY or what in ONLY):
             for connections in (1, 16):
                 for server in sides if connections == 1 else ():
                     url, bodies = cells(server, size)[what]
                     if bodies is None:
                         body = httpx.get(url, headers=server.headers, timeout=60).json()
-                        assert "model_version" in body or len(body["model_versions"]) == HITS, body
+                        assert len(body.get("model_versions", [1] * HITS)) == HITS, body
+                    elif what.startswith("search"):
+                        body = httpx.post(url, headers=server.headers, content=bodies[0], timeout=60).json()
+                        assert len(body["runs"]) == RUNS // 4, body
                 found = measured(servers, what, size, connections)
                 ratio = found["ours"] / found["mlflow"]
                 aim = AIM_SEARCH if what.startswith("search") and size >= 50_000 else AIM

@@ -339,7 +339,14 @@ def test_the_quick_door_says_what_the_ordinary_one_says(api, cast, ml, model, na
     for number in range(4):
         version(ml, source=f"s3://bucket/{number}", tags=[{"key": "n", "value": str(number % 2)}], run_id=f"r{number}")
     ml("POST", "registered-models/alias", name="m", alias="Rc", version="2")
+    ml("POST", "model-versions/transition-stage", name="m", version="1", stage="Staging")
+    ml("POST", "model-versions/transition-stage", name="m", version="4", stage="Archived")
+    ml("POST", "model-versions/set-tag", name="m", version="2", key='é"<', value="line\nbreak \\ 'x'")
+    ml("PATCH", "model-versions/update", name="m", version="3", description='what "it" is')
     questions = [
+        ("registered-models/get", {"name": "m"}),
+        ("registered-models/get", {"name": "native"}),
+        ("model-versions/search", {}),
         ("registered-models/alias", {"name": "m", "alias": "RC"}),
         ("registered-models/alias", {"name": "native", "alias": "candidate"}),
         ("model-versions/get", {"name": "m", "version": "3"}),

@@ -420,3 +420,61 @@ def test_a_purge_takes_rows_and_bytes_and_nothing_that_a_version_holds(
     assert not Artifact.objects.exists()
     assert list(Blob.objects.values_list("size", flat=True)) == [4]
     assert AuditEvent.objects.filter(action="run.purged").count() == 1
+
+
+def test_the_quick_door_says_of_runs_what_the_ordinary_one_says(api, cast, ml, lab, django_assert_num_queries):
+    """In the same words, by one statement: whatever was reported, in every order, page by page."""
+    uuids = [new_run(ml, lab, loss=number, acc=0.5) for number in range(3)]
+    ml("POST", "runs/log-metric", run_id=uuids[0], key="nan", value="NaN", timestamp=1)
+    ml(
+        "POST",
+        "runs/log-batch",
+        run_id=uuids[1],
+        params=[{"key": "lr", "value": "1e-05"}, {"key": "B", "value": ""}],
+        tags=[{"key": "é", "value": '"'}],
+    )
+    ml("POST", "runs/log-inputs", run_id=uuids[1], datasets=[
+        {"dataset": {"name": "d", "digest": "1", "source_type": "s", "source": "x"}, "tags": [{"key": "k", "value": "v"}]},
+    ])  # fmt: skip
+    model = ml("POST", "logged-models", experiment_id=lab, name="m", source_run_id=uuids[1])[1]["model"]["info"][
+        "model_id"
+    ]
+    ml("POST", "runs/outputs", run_id=uuids[1], models=[{"model_id": model, "step": 3}])
+    ml("POST", "runs/update", run_id=uuids[2], status="FINISHED", end_time=1_795_228_704_999)
+    ml("POST", "runs/delete", run_id=uuids[0])
+    native = Run.objects.get(uuid=uuids[2])
+    native.parameters = {"lr": 1e-05, "deep": {"a": [1, None]}}
+    native.save(update_fields=["parameters"])
+    quick = api(cast.alice, team=cast.team)
+    quick.get(f"{API}experiments/search")  # its last use is written
+    slow = api(cast.alice)
+    asked: list[tuple[str, dict[str, Any]]] = [("GET", {"run_id": uuid}) for uuid in uuids]
+    asked += [
+        ("POST", {"experiment_ids": [lab, "0", "99999999"], **more})
+        for more in (
+            {}, {"run_view_type": "ALL", "max_results": 2}, {"filter": "metrics.loss > 0.5 AND tags.`é` = '\"'"},
+            {"order_by": ["metrics.loss ASC", "params.lr DESC"], "run_view_type": "ALL", "max_results": 1},
+            {"filter": "params.lr LIKE '1%'"}, {"filter": "attributes.status = 'FINISHED'"},
+        )
+    ]  # fmt: skip
+    for method, fields in asked:
+        path, as_json = (f"{API}runs/get", {}) if method == "GET" else (f"{API}runs/search", {"format": "json"})
+        while True:
+            with django_assert_num_queries(0):  # the statement goes past Django
+                answer = getattr(quick, method.lower())(path, fields, **as_json)
+            ordinary = getattr(slow, method.lower())(path, fields, headers={"x-mlflow-workspace": "acme"}, **as_json)
+            assert answer.status_code == ordinary.status_code == 200
+            assert answer.json() == ordinary.json(), fields
+            if not (token := answer.json().get("next_page_token")):
+                break
+            fields = {**fields, "page_token": token}
+
+
+def test_the_quick_door_shows_no_run_of_others(api, cast, ml, lab, run, actor):
+    other = create_team(name="other", title="Other", by=actor(cast.admin))
+    grant_role(user=cast.mallory, role=Role.CONTRIBUTOR, on=other, by=Actor(cast.admin))
+    mallory = api(cast.mallory, team=other)
+    for _ in range(2):  # the second time the key is no news
+        assert mallory.get(f"{API}runs/get", {"run_id": run["run_id"]}).status_code == 404
+        found = mallory.post(f"{API}runs/search", {"experiment_ids": [lab, "0"]}, format="json")
+        assert (found.status_code, found.json()) == (200, {})
