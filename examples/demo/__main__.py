@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ from .minilm import upload_minilm
 from .people import make_people, make_policy, write_demo_file
 from .prompts import make_prompts
 from .training import train_date_normaliser
+from .workbench import make_prompt_policy, try_models, work_on_prompts
 from .workspace import Workspace, say
 
 RESTARTS = 3
@@ -46,11 +48,20 @@ def make_workspace(workspace: Workspace) -> None:
         make_policy(admin)
         write_demo_file(workspace, people)
     say("the people are in demo.json")
-    with Client(workspace.site, key=people["alice"]["api_key"]) as alice:
+    with ExitStack() as open_clients:
+        alice, bob, dana = (
+            open_clients.enter_context(Client(workspace.site, key=people[name]["api_key"]))
+            for name in ("alice", "bob", "dana")
+        )
         upload_dates(alice, workspace.own)
         make_prompts(alice)
+        with Client(workspace.site) as admin:
+            admin.sign_in(workspace.admin_email, workspace.admin_password)
+            make_prompt_policy(admin)
+        work_on_prompts(alice, bob, [bob, dana, alice])
         upload_minilm(alice, workspace.own)
         train_date_normaliser(alice, workspace.own)
+        try_models(alice, dana)
 
 
 def _make_until_answered(workspace: Workspace) -> None:

@@ -21,12 +21,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Prompt:
-    """`labels` says which version each label is on, and why."""
+    """`labels` says which versions each label was moved to, one after the other, and why."""
 
     name: str
     description: str
     versions: tuple[Version, ...]
-    labels: dict[str, tuple[int, str]]
+    labels: dict[str, tuple[tuple[int, str], ...]]
     tags: dict[str, str] = field(default_factory=dict)
     tests: dict[str, Any] = field(default_factory=dict)
 
@@ -37,6 +37,23 @@ def _chat(system: str, user: str) -> list[dict[str, str]]:
 
 def _input(name: str, description: str, example: Any, **more: Any) -> dict[str, Any]:
     return {"name": name, "type": "string", "description": description, "example": example, **more}
+
+
+_REPLY_INPUTS = {
+    "inputs": [
+        _input("company", "As customers know it", "Acme", default="Acme"),
+        _input("message", "The customer's last message", "Where is my parcel?", required=True, max_length=4000),
+    ]
+}
+
+
+def _reply(question: str) -> list[dict[str, str]]:
+    system = 'You answer customers of {{ company }}. {% include "shared/house-style:2" %}'
+    return [
+        {"role": "system", "content": system},
+        {"type": "placeholder", "name": "history"},
+        {"role": "user", "content": question},
+    ]
 
 
 # What other prompts include comes before them.
@@ -54,7 +71,7 @@ PROMPTS = (
                 {},
             ),
         ),
-        labels={"staging": (2, "Read by the support team")},
+        labels={"staging": ((2, "Read by the support team"),)},
         tags={"audience": "customers"},
     ),
     Prompt(
@@ -63,31 +80,20 @@ PROMPTS = (
         versions=(
             Version(
                 "chat",
-                [
-                    {
-                        "role": "system",
-                        "content": 'You answer customers of {{ company }}. {% include "shared/house-style:2" %}',
-                    },
-                    {"type": "placeholder", "name": "history"},
-                    {"role": "user", "content": "{{ message }}"},
-                ],
+                _reply("{{ message }}"),
                 "Takes the house style from its own prompt, and the conversation so far",
                 {"temperature": 0.2, "max_tokens": 300},
-                {
-                    "inputs": [
-                        _input("company", "As customers know it", "Acme", default="Acme"),
-                        _input(
-                            "message",
-                            "The customer's last message",
-                            "Where is my parcel?",
-                            required=True,
-                            max_length=4000,
-                        ),
-                    ]
-                },
+                _REPLY_INPUTS,
+            ),
+            Version(
+                "chat",
+                _reply("{{ message }}\n\nAsk for the order number if it is missing."),
+                "Asks for the order number at once",
+                {"temperature": 0.2, "max_tokens": 300},
+                _REPLY_INPUTS,
             ),
         ),
-        labels={"development": (1, "Being tried")},
+        labels={"development": ((1, "Being tried"), (2, "Fewer questions back"))},
         tags={"audience": "customers"},
     ),
     Prompt(
@@ -109,7 +115,7 @@ PROMPTS = (
                 },
             ),
         ),
-        labels={"staging": (1, "Tried on the held-back dates")},
+        labels={"staging": ((1, "Tried on the held-back dates"),)},
         tests={
             "assertions": [{"type": "equals"}, {"type": "latency", "maximum_ms": 10_000}],
             "rows": {"dataset": f"{TEAM}/dates", "expected_column": "expected", "limit": 50},
@@ -138,8 +144,12 @@ PROMPTS = (
             ),
         ),
         labels={
-            "staging": (3, "Reads invoices in French better; being tried"),
-            "development": (3, "The newest"),
+            "staging": (
+                (1, "First try on invoices"),
+                (2, "Version 1 listed dates that were not there"),
+                (3, "Reads invoices in French better; being tried"),
+            ),
+            "development": ((3, "The newest"),),
         },
     ),
     Prompt(
@@ -163,7 +173,7 @@ PROMPTS = (
                 {"temperature": 0.2, "max_tokens": 300},
             ),
         ),
-        labels={"staging": (2, "Version 1 promised a refund")},
+        labels={"staging": ((2, "Version 1 promised a refund"),)},
     ),
     Prompt(
         name="summarise-incident",
@@ -183,7 +193,7 @@ PROMPTS = (
                 {"temperature": 0.2, "max_tokens": 400},
             ),
         ),
-        labels={"development": (2, "Without blame; for the weekly letter")},
+        labels={"development": ((2, "Without blame; for the weekly letter"),)},
     ),
 )
 
@@ -215,6 +225,7 @@ def make_prompts(api: Client) -> None:
 
 
 def _set_labels(api: Client, address: str, prompt: Prompt) -> None:
-    for label, (number, reason) in prompt.labels.items():
-        if api.find(f"{address}/labels/{label}") is None:
+    for label, moves in prompt.labels.items():
+        made = sum(1 for _ in api.every(f"{address}/labels/{label}/history"))
+        for number, reason in moves[made:]:
             api.put(f"{address}/labels/{label}", {"version": number, "reason": reason})

@@ -1,5 +1,6 @@
 """Changes to policies: each one is a new version; what held before stays readable. Policies can be governed by policies."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -57,6 +58,8 @@ def _rules(team: Team, kind: str, checks: Any, reviews: Any, terms: Any) -> Rule
 
 def _pattern(team: Team, kind: str, pattern: str) -> str:
     pattern = pattern.strip()
+    if kind == Policy.Kind.PROMPT:
+        return _prompt_pattern(pattern)
     if not pattern or len(pattern) > 120 or "/" in pattern:
         raise Invalid("pattern", "Use a name without its team; '*' stands for any letters, '?' for one.")
     if wrong := sorted({letter for letter in pattern if letter not in _NAME + "*?"}):
@@ -77,6 +80,17 @@ def _pattern(team: Team, kind: str, pattern: str) -> str:
         options = [*(role.value for role in Role), *own]
     if options and not any(fnmatchcase(name, pattern) for name in options):
         raise Invalid("pattern", f"This matches none of {', '.join(options)}.")
+    return pattern
+
+
+def _prompt_pattern(pattern: str) -> str:
+    """Prompts stand in folders, and have letters of any alphabet (prompts.names)."""
+    if not re.fullmatch(r"(?:[\w .()*?-]+/)*[\w .()*?-]+", pattern) or len(pattern) > 120:
+        raise Invalid(
+            "pattern",
+            "Use a prompt's name without its team, with its folders, such as 'support/*'; '*' stands for any letters, '?' for one "
+            "(at most 120).",
+        )
     return pattern
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+class Storage(CompressedManifestStaticFilesStorage):
     """After collectstatic, by those names; before it (tests, development) by the files' own."""
 
     support_js_module_import_aggregation = True  # the editor's modules name each other

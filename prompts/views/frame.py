@@ -10,9 +10,12 @@ from accounts.access import ANY_STAGE, can
 from accounts.authentication import actor_of
 from accounts.roles import Permission
 from governance import gate
+from governance.models import ApprovalRequest
 from governance.stages import Stage
 from prompts.models import MAIN, Label, Prompt
 from prompts.tabs import tab_address, tabs
+
+_WAITING = 5  # that a page names
 
 
 def folder_crumbs(team: str, folder: str) -> list[tuple[str, str]]:
@@ -42,6 +45,7 @@ def prompt_page(request: HttpRequest, prompt: Prompt, tab: str) -> dict[str, Any
         "labels": labels,
         "protected": protected_labels(prompt),
         "latest": latest,
+        "waiting": waiting_for(prompt),
         "may_edit": may_edit and prompt.archived_at is None,
         "may_manage": may_edit,
         "may_move": can(by, Permission.ALIAS_MOVE, prompt, stage=ANY_STAGE),
@@ -49,6 +53,15 @@ def prompt_page(request: HttpRequest, prompt: Prompt, tab: str) -> dict[str, Any
         "edit_address": reverse("prompt-version-create", args=[prompt.team.name, prompt.name]),
         "playground_address": tab_address("playground", prompt),
     }
+
+
+def waiting_for(prompt: Prompt) -> list[ApprovalRequest]:
+    """The requests about this prompt that are under way; whoever sees the prompt sees them."""
+    states = (ApprovalRequest.State.OPEN, ApprovalRequest.State.APPROVED)
+    rows = ApprovalRequest.objects.filter(
+        team_id=prompt.team_id, kind=ApprovalRequest.Kind.PROMPT, asset_id=prompt.pk, state__in=states
+    )
+    return list(rows.select_related("requested_by").order_by("-pk")[:_WAITING])
 
 
 def protected_labels(prompt: Prompt) -> list[str]:

@@ -1,6 +1,5 @@
 """Pages: one prompt with its versions, and its settings."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -14,10 +13,11 @@ from accounts.errors import Conflict, Invalid
 from accounts.pages import add_problem
 from accounts.rest import keyset_page
 from accounts.roles import Permission
-from prompts import actions
+from governance.stages import Stage
+from prompts import actions, snippets
 from prompts.drafts import list_drafts
 from prompts.drawing import drawn
-from prompts.extras import chips_of
+from prompts.extras import Chip, chips_of
 from prompts.forms import DescriptionForm, LabelForm, TagForm, describe
 from prompts.models import MAIN, Prompt
 from prompts.reads import get_prompt
@@ -44,6 +44,12 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
     )
     frame = prompt_page(request, prompt, "versions")
     chips = chips_of(by, versions)
+    for asked in frame["waiting"]:
+        chips.setdefault(asked.version_id or 0, []).append(
+            Chip(
+                f"asked for {asked.slot}", "info", f"/requests/{asked.pk}", f"Request {asked.pk} waits for its approval"
+            )
+        )
     rows = []
     branched = any(version.branch != MAIN or version.merged_id for version in versions)
     for version, graph in zip(versions, drawn(versions), strict=True):
@@ -55,11 +61,17 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
         "versions": rows,
         "drafts": list(list_drafts(by).filter(prompt=prompt).order_by("branch")) if frame["may_edit"] else [],
         "branched": branched,
+        "asked": any(
+            asked.slot == Stage.PRODUCTION and asked.version_number == getattr(frame["latest"], "number", None)
+            for asked in frame["waiting"]
+        ),
         "tags": _tags(prompt),
         "next": following,
         "first_page": not request.GET.get("cursor"),
         "label_form": label_form or LabelForm(initial={"version": frame["latest"] and frame["latest"].number}),
-        "usage": f'curl -H "Authorization: Bearer $KEY" \\\n  {settings.SITE_URL}/api/v1/prompts/{prompt}/labels/production',
+        "ways": snippets.of(prompt, frame["latest"], [label.name for label in frame["labels"]])
+        if frame["latest"]
+        else [],
     }
     return render(request, "prompts/detail.html", context, status=422 if label_form else 200)
 

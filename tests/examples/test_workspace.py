@@ -50,6 +50,17 @@ def contents(workspace):
             rows = api.every(f"/api/v1/prompts/acme/{prompt['name']}/versions")
             found[prompt["name"]] = sorted(row["number"] for row in rows)
         found["policies"] = sum(1 for _ in api.every("/api/v1/policies", team="acme"))
+        prompts = "/api/v1/prompts/acme"
+        found["branches"] = sum(
+            row["name"] != "main"
+            for name in ("support/first-reply", "dates/normalise")
+            for row in api.every(f"{prompts}/{name}/branches")
+        )
+        found["requests"] = sorted(row["state"] for row in api.every("/api/v1/requests", kind="prompt"))
+        found["drafts"] = sum(1 for _ in api.every("/api/v1/prompt-drafts"))
+        found["moves"] = sum(1 for _ in api.every(f"{prompts}/extract-dates/labels/staging/history"))
+        found["test runs"] = sum(1 for _ in api.every(f"{prompts}/dates/normalise/tests/runs"))
+        found["plays"] = sum(1 for _ in api.every("/api/v1/playground/runs", team="acme"))
         found["runs"] = sorted(row["state"] for row in api.every("/api/v1/runs", team="acme"))
     return people, found
 
@@ -63,33 +74,52 @@ def test_demo_is_complete_and_a_second_run_changes_nothing(workspace):
     assert [(row[0], row[1]) for row in found["models/acme/date-normaliser"]] == [(1, "registered"), (2, "registered")]
     assert [row[1] for row in found["models/acme/minilm"] + found["datasets/acme/dates"]] == ["registered"] * 2
     assert found["extract-dates"] == [1, 2, 3]
-    assert found["policies"] == 1
+    assert (found["moves"], found["drafts"], found["branches"], found["test runs"], found["plays"]) == (3, 1, 2, 2, 1)
+    assert found["requests"] == ["applied", "open", "open"]
+    assert found["policies"] == 2
     assert found["runs"] == ["succeeded"]
     demo.make_workspace(workspace)
     assert contents(workspace) == (people, found)
 
 
-# Among the people; a key made that nobody noted; a dataset's draft; a model's files; version 1 in the middle of training.
+MOMENTS = {
+    "among the people": ("POST /api/v1/people", 3),
+    "a key made that nobody noted": ("POST /api/v1/keys", 2),
+    "a dataset's draft": ("POST /api/v1/datasets/acme/dates/versions", 1),
+    "a branch without its version": ("POST /api/v1/prompts/acme/dates/normalise/branches", 1),
+    "a release asked for": ("POST /api/v1/requests", 1),
+    "a model's files": ("PUT /api/v1/models/acme/minilm/versions/1/files", 2),
+    "version 1 in the middle of training": ("POST /api/v1/runs/", 1),
+    "deployed, and not yet tried": ("POST /api/v1/deployments", 1),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("requests_before_death", [12, 19, 47, 88, 106])
-def test_demo_killed_at_any_moment_is_finished_by_the_next_run(workspace, monkeypatch, requests_before_death):
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_demo_killed_at_any_moment_is_finished_by_the_next_run(workspace, monkeypatch, moment):
+    address, at = MOMENTS[moment]
     count = itertools.count(1)
     send, put = Client._send, Client.upload
 
-    def die(call):
-        def counted(self, *arguments, **options):
-            answer = call(self, *arguments, **options)
-            if next(count) == requests_before_death:
-                raise Killed  # the platform did it, and the demo never heard of it
-            return answer
+    def told(line):
+        if line.startswith(address) and next(count) == at:
+            raise Killed  # the platform did it, and the demo never heard of it
 
-        return counted
+    def die_sending(self, method, path, **options):
+        answer = send(self, method, path, **options)
+        told(f"{method} {path}")
+        return answer
+
+    def die_uploading(self, path, file):
+        put(self, path, file)
+        told(f"PUT {path}")
 
     # A killed process closes nothing behind itself.
     with monkeypatch.context() as killing:
-        killing.setattr(Client, "_send", die(send))
-        killing.setattr(Client, "upload", die(put))
-        killing.setattr(training._Run, "finish", lambda *arguments, **options: None)
+        killing.setattr(Client, "_send", die_sending)
+        killing.setattr(Client, "upload", die_uploading)
+        if "training" in moment:
+            killing.setattr(training._Run, "finish", lambda *arguments, **options: None)
         with pytest.raises(Killed):
             demo.make_workspace(workspace)
     demo.make_workspace(workspace)
@@ -101,7 +131,13 @@ def test_demo_killed_at_any_moment_is_finished_by_the_next_run(workspace, monkey
         [1, 2],
         [1, 2],
     ]
-    assert found["policies"] == 1
+    assert found["policies"] == 2
+    assert [found[name] for name in ("branches", "requests", "test runs", "plays")] == [
+        2,
+        ["applied", "open", "open"],
+        2,
+        1,
+    ]
     assert found["runs"].count("succeeded") == 1
     assert set(found["runs"]) <= {"succeeded", "failed"}
 

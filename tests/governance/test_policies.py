@@ -10,6 +10,7 @@ from accounts.roles import Role
 from governance import actions, policies
 from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest, Policy, Review
+from governance.policies.matching import is_protected
 from governance.rules import InvalidRules, parse
 
 ONE = {"count": 1, "role": "reviewer"}
@@ -43,6 +44,8 @@ def create(cast):
         ({"pattern": "Date*"}, "pattern", "match nothing"),
         ({"pattern": "-*"}, "pattern", "matches none"),
         ({"pattern": "a/b"}, "pattern", "without its team"),
+        ({"kind": "prompt", "pattern": "support//reply"}, "pattern", "with its folders"),
+        ({"kind": "prompt", "pattern": "[a-z]*"}, "pattern", "with its folders"),
         ({"kind": "role", "stage": "", "pattern": "king"}, "pattern", "matches none of"),
         ({"kind": "role"}, "stage", "no stage"),
         ({"kind": "house"}, "kind", "Use one of"),
@@ -57,6 +60,12 @@ def test_a_policy_that_makes_no_sense_here_is_refused_and_says_why(create, field
         create(**fields)
     assert why in " ".join(refused.value.errors[field])
     assert not Policy.objects.exists()
+
+
+def test_a_policy_holds_for_a_folder_of_prompts(create, cast):
+    create(kind="prompt", pattern="Kundschaft/*", stage="staging")
+    assert is_protected(cast.team, "prompt", "acme/Kundschaft/Antworten/erste", "staging")
+    assert not is_protected(cast.team, "prompt", "acme/extract", "staging")
 
 
 def test_contrary_bounds_that_an_interval_can_meet_are_fine(create):

@@ -8,6 +8,7 @@ from home.lineage.graph import Graph, Node
 WIDTH, HEIGHT = 190, 44
 ACROSS, DOWN = 260, 60
 MARGIN = 8
+_FITS = 30  # letters of a subtitle
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class Box:
     y: int
     title: str
     is_start: bool
+
+    @property
+    def subtitle(self) -> str:
+        """What it is and how it stands, as much as fits the box; the lists beside the drawing say it whole."""
+        what = f"{self.node.detail} version" if self.node.kind == "version" and self.node.detail else self.node.detail
+        state = f" · {self.node.state}" if self.node.state and self.node.kind != "hidden" else ""
+        said = f"{what or self.node.kind}{state}"
+        return said if len(said) <= _FITS else f"{said[: _FITS - 1]}…"
 
     @property
     def under(self) -> int:

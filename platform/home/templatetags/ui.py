@@ -351,6 +351,22 @@ def control(field: BoundField) -> SafeString:
     return field.as_widget(attrs=attributes)
 
 
+# A brace ends the search, so that a text of nothing but braces is read once.
+_TEMPLATE_TAG = re.compile(r"\{\{\{?[^{}]{1,500}\}?\}\}|\{%[^{}]{1,500}%\}|\{#[^{}]{0,500}#\}")
+
+
+@register.filter
+def template_tags(text: Any) -> SafeString:
+    """A prompt's text with its variables and statements marked; what is no text is shown as JSON."""
+    said = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False, indent=2)
+    parts, end = [], 0
+    for found in _TEMPLATE_TAG.finditer(said):
+        kind = "variable" if found[0].startswith("{{") else "statement"
+        parts.append(format_html('{}<span class="template-{}">{}</span>', said[end : found.start()], kind, found[0]))
+        end = found.end()
+    return mark_safe("".join(parts) + format_html("{}", said[end:]))  # each part was escaped
+
+
 @register.simple_tag
 def editor_modules() -> SafeString:
     """What the prompts' editor consists of, to be read in parallel rather than one import after the other."""
