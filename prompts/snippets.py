@@ -30,6 +30,8 @@ def of(prompt: Prompt, version: PromptVersion, labels: list[str]) -> list[Way]:
     values = _values(version)
     path = f"{settings.SITE_URL}/api/v1/prompts/{prompt.team.name}/{quote(prompt.name)}/labels/{quote(label)}"
     given = ", ".join(f"{name}={value!r}" for name, value in values.items())
+    # Other products' clients know of no defaults.
+    all_given = ", ".join(f"{name}={value!r}" for name, value in _values(version, defaults=True).items())
     words = "".join(" " + shlex.quote(_word(name, value)) for name, value in values.items())
     chat = ', type="chat"' if version.type == "chat" else ""
     ways = [
@@ -48,7 +50,7 @@ def of(prompt: Prompt, version: PromptVersion, labels: list[str]) -> list[Way]:
             "from langfuse import Langfuse\n\n"
             f'prompt = Langfuse().get_prompt("{prompt.name}", label="{label}"'
             f"{chat})\n"
-            f"prompt.compile({given})",
+            f"prompt.compile({all_given})",
         ),
     ]
     if "/" not in prompt.name:  # which MLflow's addresses have no place for
@@ -58,20 +60,20 @@ def of(prompt: Prompt, version: PromptVersion, labels: list[str]) -> list[Way]:
                 f"# MLFLOW_TRACKING_URI={settings.SITE_URL} and MLFLOW_TRACKING_TOKEN, the key\n"
                 "import mlflow\n\n"
                 f'prompt = mlflow.genai.load_prompt("prompts:/{prompt.name}@{label}")\n'
-                f"prompt.format({given})",
+                f"prompt.format({all_given})",
             )
         )
     return ways
 
 
-def _values(version: PromptVersion) -> dict[str, Any]:
-    """An example for each variable that callers give; nothing for those with a default, and no messages for placeholders."""
+def _values(version: PromptVersion, *, defaults: bool = False) -> dict[str, Any]:
+    """An example for each variable that callers give, those with a default only where asked; no messages for placeholders."""
     declared = {row["name"]: row for row in version.inputs}
     found: dict[str, Any] = {}
     for name in version.variables[:_MOST]:
         row = declared.get(name, {})
-        if "default" not in row and row.get("required") is not False and name.isidentifier():
-            found[name] = row.get("example", "…")
+        if name.isidentifier() and row.get("required") is not False and (defaults or "default" not in row):
+            found[name] = row["default"] if "default" in row else row.get("example", "…")
     for message in version.messages:
         if message.get("type") == "placeholder" and str(message["name"]).isidentifier():
             found[message["name"]] = []

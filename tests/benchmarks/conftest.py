@@ -76,8 +76,17 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     try:
         running.start()
         wait_for("the end of the demo", (running.data / "demo.done").exists, timeout_s=1500, every_s=2)
+        dana = running.api("dana")
+        runs = "/prompts/acme/dates/normalise/tests/runs"
+        wait_for(
+            "the demo's tests of prompts",
+            lambda: all(row["ended"] for row in dana.get(runs).json()["results"]),
+            timeout_s=600,
+            every_s=2,
+        )
+        dana.delete("/deployments/acme/date-normaliser")  # one deployment is measured
         body = {"team": "acme", "name": "small", "model": MODEL, "version": 2, "stage": "development", "replicas": 1}
-        made = running.api("dana").post("/deployments", json=body)
+        made = dana.post("/deployments", json=body)
         assert made.status_code in (201, 409), made.text  # 409: a kept folder has it already
         wait_running(running)
         yield running

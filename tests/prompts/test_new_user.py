@@ -52,7 +52,7 @@ def test_what_is_pasted_names_a_label_that_is_there(cast, greeting):
     ways = {way.title: way.code for way in snippets.of(greeting, version, ["production", "staging"])}
     assert 'get("acme/support/greeting", label="production")' in ways["Python"]
     assert """render(n=2, name="Ada's", x='…')""" in ways["Python"]
-    assert ways["Command line"].endswith("""acme/support/greeting@production n:=2 'name=Ada'"'"'s' x=…""")
+    assert ways["Command line"].endswith("""acme/support/greeting@production n:=2 'name=Ada'"'"'s' 'x=…'""")
 
 
 def test_every_snippet_is_on_the_page(client_of, cast, greeting):

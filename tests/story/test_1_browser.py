@@ -94,7 +94,9 @@ def test_the_story_in_the_browser(instance: Instance, signed_in):
     if confirm.count():
         confirm.click()
     expect(dana.get_by_text("Nothing runs, and nothing is asked of Ray.")).to_be_visible(timeout=LONG)
-    wait_for("the replicas to be gone", lambda: not instance.named("ServeReplica:deployment"), timeout_s=90)
+    # Not the demo's own, which goes on.
+    number = instance.api("dana").get("/deployments/acme/dates").json()["id"]
+    wait_for("the replicas to be gone", lambda: not instance.named(f"ServeReplica:deployment-{number}-"), timeout_s=90)
 
     # 6. Carol reads every act and follows one version's whole life on one page.
     carol = signed_in("carol")

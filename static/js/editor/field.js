@@ -39,7 +39,7 @@ export class Field {
     textarea.after(this.view.dom);
     fields.add(this);
   }
-  named(label) { return EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }); }
+  named(label) { return EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }); }
   get text() { return this.view.state.doc.toString(); }
   get length() { return this.view.state.doc.length; }
   set text(text) { if (text !== this.text) this.view.dispatch({ changes: { from: 0, to: this.length, insert: text } }); }
