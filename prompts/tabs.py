@@ -43,6 +43,7 @@ def tabs() -> list[Tab]:
     return sorted(_TABS.values(), key=lambda tab: (tab.order, tab.key))
 
 
-def tab_address(key: str, prompt: Prompt) -> str:
-    """Where a tab is, for a link to it; empty when nobody added it."""
-    return _TABS[key].address(prompt) if key in _TABS else ""
+def tab_address(key: str, prompt: Prompt, by: Actor) -> str:
+    """Where a tab is, for a link to it; empty when nobody added it, or this person has no use for it."""
+    tab = _TABS.get(key)
+    return tab.address(prompt) if tab is not None and tab.shown(by, prompt) else ""

@@ -43,6 +43,8 @@ FERNET_KEYS = [key.strip() for key in env("COUNTERSIGN_FERNET_KEYS").split(",") 
 SIGNING_SEED = env("COUNTERSIGN_SIGNING_SEED")
 SITE_URL = env("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8001").rstrip("/")
+# Where workers and the site reach the gateway; the outside address when there is no inner one.
+GATEWAY_INTERNAL_URL = env("GATEWAY_INTERNAL_URL", GATEWAY_URL).rstrip("/")
 # Where replicas on other machines fetch their files; the outside address when there is no inner one.
 INTERNAL_URL = env("INTERNAL_URL", SITE_URL).rstrip("/")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS", "*" if DEBUG else f"127.0.0.1,localhost,{urlsplit(SITE_URL).hostname}").split(",")

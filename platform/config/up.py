@@ -69,6 +69,7 @@ class Instance:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "SITE_URL": self.site_url,
             "GATEWAY_URL": self.gateway_url,
+            "GATEWAY_INTERNAL_URL": f"http://{self.local_host}:{self.options.port + 1}",
             "PYTHONUNBUFFERED": "1",
         }
         for name in ("COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_FERNET_KEYS", "COUNTERSIGN_SIGNING_SEED"):

@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.roles import Permission
-from evaluation import leases, metrics, parameters, rows, wake
+from evaluation import leasing, metrics, parameters, rows, wake
 from evaluation.client import Answer
+from evaluation.leases import LEASES
 from evaluation.models import Evaluation, Example
 from evaluation.texts import score, score_of_no_answer
 from governance.actions import deposit_evidence
@@ -56,7 +57,7 @@ def create_evaluation(
         total=total,
         rows=available,
         parameters=settings.as_json(),
-        lease_until=timezone.now() + leases.TURN,
+        lease_until=timezone.now() + leasing.TURN,
         created_by=by.user,
     )
     record(
@@ -67,7 +68,7 @@ def create_evaluation(
         also=about(evaluation),
         after={"examples": total, "parameters": evaluation.parameters},
     )
-    wake.run_after_commit(evaluation.pk)
+    wake.after_commit("evaluation.tasks.run", evaluation.pk)
     return evaluation
 
 
@@ -87,7 +88,7 @@ def cancel_evaluation(*, evaluation: Evaluation, by: Actor) -> Evaluation:
 def hold_model(*, evaluation_id: int, owner: str) -> tuple[Evaluation, Deployment]:
     """Keep the model up for the evaluation. In the lock of its row, so that nothing is held for one that has ended."""
     with transaction.atomic():
-        evaluation = leases.locked(evaluation_id, owner)
+        evaluation = LEASES.locked(evaluation_id, owner)
         if evaluation.state == State.QUEUED:
             evaluation.state, evaluation.started_at = State.RUNNING, timezone.now()
             evaluation.save(update_fields=["state", "started_at"])
@@ -103,17 +104,10 @@ def hold_model(*, evaluation_id: int, owner: str) -> tuple[Evaluation, Deploymen
         return evaluation, hold_target(version=evaluation.version, holder=evaluation.holder, by=actor_for(evaluation))
 
 
-def note(*, evaluation_id: int, owner: str, **fields: Any) -> None:
-    """Write facts of the run (message, waiting_since, stalls, scoring_at) while the lease is ours."""
-    kept = Evaluation.objects.filter(pk=evaluation_id, lease_owner=owner, finished_at=None).update(**fields)
-    if not kept:
-        raise leases.LeaseLost
-
-
 def store_answers(*, evaluation_id: int, owner: str, answers: Sequence[Answer]) -> Evaluation:
     """Score answers and keep them with one INSERT; the count moves in the same transaction. An example that is there already stays as it is."""
     with transaction.atomic():
-        evaluation = leases.locked(evaluation_id, owner)
+        evaluation = LEASES.locked(evaluation_id, owner)
         asked = [answer.question.index for answer in answers]
         there = set(evaluation.examples.filter(index__in=asked).values_list("index", flat=True))
         fresh = {answer.question.index: answer for answer in answers if answer.question.index not in there}
@@ -129,7 +123,7 @@ def store_answers(*, evaluation_id: int, owner: str, answers: Sequence[Answer]) 
 def finish_evaluation(*, evaluation_id: int, owner: str) -> Evaluation:
     """Compute the metrics, keep them as evidence about the version's digest, and end: one transaction."""
     with transaction.atomic():
-        evaluation = leases.locked(evaluation_id, owner)
+        evaluation = LEASES.locked(evaluation_id, owner)
         found = evaluation.examples.order_by("index").values_list("scores", "latency_ms", "tokens")
         results = metrics.compute([metrics.Measured(*values) for values in found.iterator(2_000)])
         evaluation.results = results
@@ -163,7 +157,7 @@ def finish_evaluation(*, evaluation_id: int, owner: str) -> Evaluation:
 def fail_evaluation(*, evaluation_id: int, owner: str, message: str) -> Evaluation:
     """End it with what went wrong. Examples that were scored stay to look at; there are no metrics and no evidence."""
     with transaction.atomic():
-        evaluation = leases.locked(evaluation_id, owner)
+        evaluation = LEASES.locked(evaluation_id, owner)
         _end(
             evaluation,
             State.FAILED,

@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from serving.calls import Door
+
 log = logging.getLogger(__name__)
 CONCURRENCY = 4
 Q = TypeVar("Q")
@@ -44,9 +46,9 @@ class Line:
         self._open: dict[tuple[str, str], http.client.HTTPConnection] = {}
         self._closing = False
 
-    def post(self, endpoint: str, path: str, body: dict[str, Any], *, timeout_s: float) -> Reply:
+    def post(self, way: Door, path: str, body: dict[str, Any], *, timeout_s: float) -> Reply:
         """Send JSON. Raises TimeoutError without an answer in time and Unreachable where nobody answered."""
-        address = urlsplit(endpoint)
+        address = urlsplit(way.address)
         content = json.dumps(body).encode()
         while True:
             connection = self._connection(address.scheme, address.netloc, timeout_s)
@@ -54,7 +56,7 @@ class Line:
             started = time.perf_counter()
             try:
                 target = address.path.rstrip("/") + path
-                connection.request("POST", target, content, {"Content-Type": "application/json"})
+                connection.request("POST", target, content, {"Content-Type": "application/json", **way.headers})
                 response = connection.getresponse()
                 received = response.read()
             except TimeoutError:

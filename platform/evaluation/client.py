@@ -10,6 +10,7 @@ from typing import Any
 from evaluation.asking import CONCURRENCY, Line, Pool, Unreachable, storable
 from evaluation.parameters import Parameters
 from evaluation.rows import Question
+from serving.calls import Door
 
 LONGEST_ERROR = 500
 
@@ -42,8 +43,8 @@ class Answer:
 class Asker(Pool[Question, Answer]):
     """Asks one served model the rows of a dataset."""
 
-    def __init__(self, endpoint: str, model: str, parameters: Parameters, *, concurrency: int = CONCURRENCY) -> None:
-        self._endpoint, self._model, self._parameters = endpoint, model, parameters
+    def __init__(self, way: Door, model: str, parameters: Parameters, *, concurrency: int = CONCURRENCY) -> None:
+        self._way, self._model, self._parameters = way, model, parameters
         self._timeout_s = min(600.0, 60 + parameters.max_tokens / 4)
         super().__init__(self._ask, _stumbled, concurrency=concurrency)
 
@@ -54,7 +55,7 @@ class Asker(Pool[Question, Answer]):
     def _ask(self, line: Line, question: Question) -> Answer:
         path, body = request_of(question, self._model, self._parameters)
         try:
-            reply = line.post(self._endpoint, path, body, timeout_s=self._timeout_s)
+            reply = line.post(self._way, path, body, timeout_s=self._timeout_s)
         except TimeoutError:
             return Answer(question, Outcome.STUMBLED, error=f"No answer within {self._timeout_s:.0f} s.")
         except Unreachable as error:

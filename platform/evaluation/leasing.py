@@ -1,6 +1,6 @@
 """Leases on rows: who is at a job. One holder at a time, and none for long once it has died.
 
-For every model with the fields of `Leased`; evaluations and the tests of prompts are.
+For every model with the fields of `Leased`: evaluations, tests of prompts, runs of the playground.
 """
 
 from __future__ import annotations
@@ -30,9 +30,17 @@ class Leased(models.Model):
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(default=timezone.now)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Patient(Leased):
+    """A job that waits for its model to come up, and ends when turn after turn brings nothing forward."""
+
     stalls = models.PositiveIntegerField(default=0)  # turns in a row that brought nothing forward
     waiting_since = models.DateTimeField(null=True, blank=True)  # for a model to come up
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -47,10 +55,11 @@ def new_owner() -> str:
 
 
 class Leases(Generic[J]):
-    """The leases of one model's rows."""
+    """The leases of one model's rows; `joined`: what a locked row comes with."""
 
-    def __init__(self, model: type[J]) -> None:
+    def __init__(self, model: type[J], *joined: str) -> None:
         self._rows: models.Manager[J] = model._default_manager
+        self._joined = joined
 
     def take(self, pk: int, owner: str) -> bool:
         """Take the lease if it is free; one statement, so that of two exactly one gets it."""
@@ -76,12 +85,12 @@ class Leases(Generic[J]):
         if not self._ours(pk, owner).update(**fields):
             raise LeaseLost
 
-    def locked(self, pk: int, owner: str, rows: models.QuerySet[J] | None = None) -> J:
-        """The row (out of `rows`, with what they join), locked until the transaction ends and certainly ours; else LeaseLost."""
+    def locked(self, pk: int, owner: str) -> J:
+        """The row, locked until the transaction ends and certainly ours; LeaseLost otherwise."""
         if not transaction.get_connection().in_atomic_block:
             raise RuntimeError("a lock needs a transaction")
-        every = self._rows.all() if rows is None else rows
-        found = every.select_for_update(of=("self",)).filter(pk=pk, lease_owner=owner, finished_at=None).first()
+        rows = self._rows.select_related(*self._joined) if self._joined else self._rows.all()
+        found = rows.select_for_update(of=("self",)).filter(pk=pk, lease_owner=owner, finished_at=None).first()
         if found is None:
             raise LeaseLost
         return found

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.access import Actor, lent, visible
 from accounts.models import Team, User
 from accounts.roles import Permission
-from evaluation.leasing import Leased
+from evaluation.leasing import Patient
 from registry.models import Asset, Version
 
 
@@ -31,7 +31,7 @@ class EvaluationQuerySet(models.QuerySet["Evaluation"]):
         return self.select_related("team", "created_by", "version", "dataset_version", "model__team", "dataset__team")
 
 
-class Evaluation(Leased):
+class Evaluation(Patient):
     """A run over the rows of a dataset. The row is the truth: workers hold it by a lease and may die at any moment."""
 
     class State(models.TextChoices):

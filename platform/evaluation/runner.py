@@ -15,13 +15,15 @@ from django.db import Error as DatabaseFault
 from django.utils import timezone
 
 from accounts.errors import Problem
-from evaluation import actions, leases
+from evaluation import actions
 from evaluation.asking import CONCURRENCY
 from evaluation.client import Answer, Asker, Outcome
-from evaluation.leases import LeaseLost
+from evaluation.leases import LEASES
+from evaluation.leasing import LeaseLost, new_owner
 from evaluation.models import Evaluation
 from evaluation.parameters import Parameters
 from evaluation.rows import Question, questions
+from serving.calls import Door, door
 from serving.models import Deployment
 
 log = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ FEWEST_ERRORS, MOST_ERRORS = 10, 0.2
 
 def take_turn(evaluation_id: int) -> float | None:
     """Bring it forward. Returns after how many seconds the next turn shall be; None: there is none to come from here."""
-    owner = leases.new_owner()
-    if not leases.take(evaluation_id, owner):
+    owner = new_owner()
+    if not LEASES.take(evaluation_id, owner):
         return None
     try:
         pause_s = _turn(evaluation_id, owner)
@@ -60,7 +62,7 @@ def take_turn(evaluation_id: int) -> float | None:
         return None
     if pause_s is None:
         return None
-    return pause_s if leases.release(evaluation_id, owner) else None
+    return pause_s if LEASES.release(evaluation_id, owner) else None
 
 
 def _turn(evaluation_id: int, owner: str) -> float | None:
@@ -69,8 +71,8 @@ def _turn(evaluation_id: int, owner: str) -> float | None:
         if not deployment.endpoint:
             return _wait(evaluation, deployment, owner)
         fields = {"waiting_since": None, "message": "", "scoring_at": evaluation.scoring_at or timezone.now()}
-        actions.note(evaluation_id=evaluation_id, owner=owner, **fields)
-        evaluation, transient = _ask(evaluation, deployment.endpoint, owner)
+        LEASES.note(evaluation_id, owner, **fields)
+        evaluation, transient = _ask(evaluation, door(deployment, actions.actor_for(evaluation)), owner)
         if verdict := too_many_errors(evaluation):
             _fail(evaluation_id, owner, verdict)
             return None
@@ -97,7 +99,7 @@ def _wait(evaluation: Evaluation, deployment: Deployment, owner: str) -> float |
     message = "Starting the model."
     if deployment.message and deployment.message.rstrip(".") != message.rstrip("."):
         message = f"{message} {deployment.message}"
-    actions.note(evaluation_id=evaluation.pk, owner=owner, waiting_since=since, message=message)
+    LEASES.note(evaluation.pk, owner, waiting_since=since, message=message)
     return PAUSE_WHILE_STARTING_S
 
 
@@ -107,7 +109,7 @@ def _again(evaluation: Evaluation, transient: str, owner: str) -> float:
     # The model was there and stopped answering: let it come back, a little later each time.
     stalls = evaluation.stalls + 1
     message = f"The model does not answer all examples; they are asked again. {transient}"
-    actions.note(evaluation_id=evaluation.pk, owner=owner, stalls=stalls, message=message)
+    LEASES.note(evaluation.pk, owner, stalls=stalls, message=message)
     return float(min(2**stalls, 10))
 
 
@@ -118,7 +120,7 @@ def _fail(evaluation_id: int, owner: str, message: str) -> None:
         log.info("Evaluation %d ended meanwhile; not noted: %s", evaluation_id, message)
 
 
-def _ask(evaluation: Evaluation, endpoint: str, owner: str) -> tuple[Evaluation, str]:
+def _ask(evaluation: Evaluation, way: Door, owner: str) -> tuple[Evaluation, str]:
     """Ask what has not been asked, for one turn. Returns the evaluation as it stands, and an error that may pass, if any."""
     patient = evaluation.stalls < PATIENCE
     ends = time.monotonic() + TURN_S
@@ -126,7 +128,7 @@ def _ask(evaluation: Evaluation, endpoint: str, owner: str) -> tuple[Evaluation,
     transient, in_a_row, more = "", 0, True
     batch: list[Answer] = []
     kept_at = time.monotonic()
-    with Asker(endpoint, str(evaluation.model), Parameters.stored(evaluation.parameters)) as asker:
+    with Asker(way, str(evaluation.model), Parameters.stored(evaluation.parameters)) as asker:
         while True:
             more = more and time.monotonic() < ends and in_a_row < CONCURRENCY
             while more and asker.outstanding < 2 * CONCURRENCY:
@@ -154,7 +156,7 @@ def _ask(evaluation: Evaluation, endpoint: str, owner: str) -> tuple[Evaluation,
 
 
 def _keep(evaluation: Evaluation, batch: list[Answer], owner: str) -> Evaluation:
-    leases.renew(evaluation.pk, owner)
+    LEASES.renew(evaluation.pk, owner)
     if not batch:
         return evaluation
     return actions.store_answers(evaluation_id=evaluation.pk, owner=owner, answers=batch)

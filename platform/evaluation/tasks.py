@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from evaluation import leases, runner, wake
+from evaluation import runner, wake
+from evaluation.leases import LEASES
 
 
 @shared_task
@@ -10,11 +11,11 @@ def run(evaluation_id: int) -> None:
     """One turn of an evaluation; it queues the next itself. Safe to run twice, and at the same time."""
     pause_s = runner.take_turn(evaluation_id)
     if pause_s is not None:
-        wake.run_soon(evaluation_id, countdown_s=pause_s)
+        wake.soon("evaluation.tasks.run", evaluation_id, countdown_s=pause_s)
 
 
 @shared_task
 def resume() -> None:
     """Go on with evaluations whose worker died."""
-    for evaluation_id in leases.abandoned():
-        wake.run_soon(evaluation_id)
+    for evaluation_id in LEASES.abandoned():
+        wake.soon("evaluation.tasks.run", evaluation_id)

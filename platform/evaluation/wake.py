@@ -9,16 +9,11 @@ from kombu.exceptions import OperationalError
 log = logging.getLogger(__name__)
 
 
-def run_after_commit(evaluation_id: int) -> None:
-    transaction.on_commit(lambda: run_soon(evaluation_id))
+def after_commit(task: str, pk: int) -> None:
+    transaction.on_commit(lambda: soon(task, pk))
 
 
-def run_soon(evaluation_id: int, *, countdown_s: float = 0) -> None:
-    """Queue a turn of an evaluation."""
-    send("evaluation.tasks.run", evaluation_id, countdown_s=countdown_s)
-
-
-def send(task: str, pk: int, *, countdown_s: float = 0) -> None:
+def soon(task: str, pk: int, *, countdown_s: float = 0) -> None:
     """Queue a turn. Whether it arrives doesn't matter: a job that nobody is at is found within seconds."""
     try:
         current_app.send_task(task, [pk], countdown=countdown_s, retry=False)

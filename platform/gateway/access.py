@@ -5,7 +5,7 @@ import hmac
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ from accounts.grant_sql import GRANTS, covers, gives
 from accounts.key_format import from_header, hash_secret, split_key
 from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission, Scope
+from accounts.tickets import Ticket
 from gateway.errors import ApiError, no_such_model, not_permitted, wrong_key
 
 log = logging.getLogger(__name__)
@@ -46,20 +47,35 @@ def _granted(permission: Permission, row: str) -> str:
     )
 
 
-# The key, and beside it the deployment of this name, and whether the caller sees and may invoke it.
-_CALL = f"""
-WITH key AS ({KEY}), found AS (
-    SELECT d.id, d.stage, d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
+def _call(key: str, which: str, *, besides: str = "false") -> str:
+    """The caller, and beside them the deployment that they ask for, and whether they see and may invoke it."""
+    return f"""
+WITH key AS ({key}), found AS (
+    SELECT d.id, d.stage, d.purpose, d.id AS deployment, d.team_id, t.name AS team, d.name, d.state, d.endpoint, d.message,
            extract(epoch FROM d.created_at)::bigint AS created
     FROM key, serving_deployment d JOIN accounts_team t ON t.id = d.team_id
-    WHERE d.name = %(name)s AND d.purpose = 'serving' AND t.name = COALESCE(%(team)s::text, key.key_team_name)
-      AND (key.key_team IS NULL OR key.key_team = d.team_id)
+    WHERE {which} AND (key.key_team IS NULL OR key.key_team = d.team_id)
 )
 SELECT key.*, found.*,
-    key.is_superuser OR EXISTS ({_granted(Permission.DEPLOYMENT_VIEW, "found")}) AS sees,
-    key.is_superuser OR EXISTS ({_granted(Permission.MODEL_INVOKE, "found")}) AS invokes
+    {besides} OR key.is_superuser OR EXISTS ({_granted(Permission.DEPLOYMENT_VIEW, "found")}) AS sees,
+    {besides} OR key.is_superuser OR EXISTS ({_granted(Permission.MODEL_INVOKE, "found")}) AS invokes
 FROM key LEFT JOIN found ON true
 """  # noqa: S608  # of this file's own constants
+
+
+_CALL = _call(
+    KEY, "d.name = %(name)s AND d.purpose = 'serving' AND t.name = COALESCE(%(team)s::text, key.key_team_name)"
+)
+# Whom a ticket is for, as a key is read. The key that a run was started with narrows it as ever; one that is gone makes it void.
+_BEARER = """
+    SELECT COALESCE(k.id, 0) AS key_row, COALESCE(k.key_id, '') AS key_id, k.team_id AS key_team, COALESCE(k.scopes, '{}') AS scopes,
+           k.revoked_at IS NOT NULL OR %(key)s > 0 AND k.id IS NULL AS revoked, COALESCE(k.expires_at <= now(), false) AS expired,
+           u.id AS user_id, u.is_active, u.is_superuser
+    FROM accounts_user u LEFT JOIN accounts_apikey k ON k.id = %(key)s AND k.user_id = u.id
+    WHERE u.id = %(user)s
+"""
+# A model under evaluation has no door of its own: whoever may evaluate it was asked by the job, which alone can write the ticket.
+_CALL_BY_TICKET = _call(_BEARER, "d.id = %(deployment)s", besides="found.purpose = 'evaluation'")
 
 # The key, and beside it each deployment that answers and that the caller may invoke.
 _LIST = f"""
@@ -100,6 +116,7 @@ class Caller:
 
     authorization: str
     address: str = ""
+    ticket: Ticket | None = None  # that the platform wrote itself
 
 
 @dataclass(frozen=True)
@@ -156,24 +173,26 @@ class Access:
 
     async def target(self, caller: Caller, model: str) -> Target:
         """The deployment behind a model id, for this caller; raises what is in the way."""
+        if caller.ticket is not None:
+            return _target(await self._by_ticket(caller.ticket), model)
         model = unquote(model) if "%" in model else model
         parts = _MODEL_ID.fullmatch(model)
         name, team = (parts["name"], parts["team"]) if parts else ("", None)
         row = (await self.with_key(caller, _CALL, {"name": name, "team": team}))[0]
-        if row["deployment"] is None:
-            whole = parts is not None and team is None and row["key_team"] is None
-            raise no_such_model(model, " Write it as team/name: this key is of no one team." if whole else "")
-        if not row["sees"]:
-            raise no_such_model(model)
-        _require_scope(row)
-        if not row["invokes"]:
-            raise not_permitted(
-                Permission.MODEL_INVOKE,
-                f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team",
-            )
-        if not row["endpoint"]:
-            raise _not_running(row)
-        return Target(row["team"], row["name"], row["created"], row["endpoint"])
+        if row["deployment"] is None and parts is not None and team is None and row["key_team"] is None:
+            raise no_such_model(model, " Write it as team/name: this key is of no one team.")
+        return _target(row, model)
+
+    async def _by_ticket(self, ticket: Ticket) -> Row:
+        """The row of a call by ticket; raises unless its person and key are still good."""
+        rows = await self.rows(_CALL_BY_TICKET, asdict(ticket))
+        if not rows:
+            raise wrong_key("Whoever this is asked for is not there any more.")
+        if rows[0]["revoked"] or rows[0]["expired"]:
+            raise wrong_key("The API key that this is asked with is not valid any more.")
+        if not rows[0]["is_active"]:
+            raise wrong_key("Whoever this is asked for is deactivated.")
+        return rows[0]
 
     async def targets(self, caller: Caller) -> list[Target]:
         """All that answers and that this caller may invoke."""
@@ -248,6 +267,22 @@ def look_at(authorization: str) -> tuple[str, str]:
     if split is None or "\0" in split[0]:
         raise wrong_key()
     return split
+
+
+def _target(row: Row, model: str) -> Target:
+    """Whether the caller of this row may call its deployment, and whether it answers."""
+    if row["deployment"] is None or not row["sees"]:
+        raise no_such_model(model)
+    if row["purpose"] == "serving":
+        _require_scope(row)
+    if not row["invokes"]:
+        raise not_permitted(
+            Permission.MODEL_INVOKE,
+            f"which you don't have on {row['team']}/{row['name']}: ask an administrator of the team",
+        )
+    if not row["endpoint"]:
+        raise _not_running(row)
+    return Target(row["team"], row["name"], row["created"], row["endpoint"])
 
 
 def _require_scope(key: Row) -> None:

@@ -1,9 +1,10 @@
 """What the gateway is told by its environment. It reads no Django settings: loading Django would cost a third of its memory."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accounts.networks import read_trusted
+from accounts.tickets import secret_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Configuration:
     streams: int = 5000
     # Networks of the reverse proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[str, ...] = ()
+    # What the platform's own calls are signed with; empty: none is good.
+    ticket_secret: bytes = field(default=b"", repr=False)
 
     @classmethod
     def from_environment(cls) -> "Configuration":
@@ -38,5 +41,6 @@ class Configuration:
             streams_per_key=int(number("GATEWAY_STREAMS_PER_KEY", cls.streams_per_key)),
             streams=int(number("GATEWAY_STREAMS", cls.streams)),
             trusted_proxies=read_trusted(os.environ.get("TRUSTED_PROXIES") or ""),
+            ticket_secret=secret_of(os.environ.get("COUNTERSIGN_SECRET_KEY") or ""),
             pool_size=int(number("GATEWAY_DATABASE_POOL_SIZE", cls.pool_size)),
         )

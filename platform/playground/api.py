@@ -122,6 +122,22 @@ class Cells(ApiView):
         )
 
 
+class RunRetry(ApiView):
+    @extend_schema(
+        operation_id="playground_runs_retry",
+        tags=TAGS,
+        summary="Ask again what got no answer",
+        description="All cells of an ended run that failed or were cancelled, as the caller. 409 while it runs, and when every cell "
+        "has its answer. Needs model.invoke.",
+        request=None,
+        responses=shapes.PlaygroundRunOut,
+    )
+    def post(self, request: Request, play: int) -> Response:
+        run = actions.retry_failed(run=reads.get_run(self.by, play), by=self.by)
+        found = reads.get_run(self.by, run.pk)
+        return Response(shapes.run_json(found, reads.stats_of(found)))
+
+
 class Cancel(ApiView):
     @extend_schema(
         operation_id="playground_runs_cancel",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +12,18 @@ from accounts.access import Actor
 from accounts.errors import Invalid, Problem
 from accounts.models import Team
 from accounts.numbers import whole
-from playground.columns import FIELDS, MAX_COLUMNS
+from playground import texts
+from playground.columns import MAX_COLUMNS, draft_of
 from playground.models import PlaygroundSession
 from playground.rendering import known_inputs
+from playground.texts import Column, new_column
 from prompts import reads
 from prompts.checks import check_content
 from prompts.inputs import Input, from_text
+from prompts.models import PromptVersion
 
-# A column as the form has it, every value a text.
-COLUMN = {
-    "prompt": "", "version": "", "system": "", "template": "", "model": "", "temperature": "0", "max_tokens": "256",
-    "more": "", "tools": "", "format": "",
-}  # fmt: skip
 OPTIONS = {"repeats": "1", "dataset": "", "dataset_version": "", "limit": "", "expected_field": "", "mapping": ""}
+_MESSAGE_BUTTON = re.compile(r"(add|remove|up)-message-([0-7])-(\d{1,2})")
 MAX_ROWS = 50  # typed by hand; more come from a dataset
 
 
@@ -32,7 +32,7 @@ class Bench:
     """What the form holds."""
 
     name: str = ""
-    columns: list[dict[str, str]] = field(default_factory=lambda: [dict(COLUMN)])
+    columns: list[Column] = field(default_factory=lambda: [new_column()])
     inputs: list[dict[str, str]] = field(default_factory=lambda: [{}])
     options: dict[str, str] = field(default_factory=lambda: dict(OPTIONS))
 
@@ -40,7 +40,7 @@ class Bench:
     def of(cls, session: PlaygroundSession) -> Bench:
         return cls(
             session.name,
-            [{**COLUMN, **column} for column in session.columns] or [dict(COLUMN)],
+            [new_column(**column) for column in session.columns] or [new_column()],
             [dict(row) for row in session.inputs] or [{}],
             {**OPTIONS, **session.options},
         )
@@ -50,10 +50,7 @@ class Bench:
         def count(name: str, most: int) -> int:
             return min(max(whole(data.get(name, "1")) or 1, 1), most)
 
-        columns = [
-            {name: data.get(f"c{index}-{name}", default) for name, default in COLUMN.items()}
-            for index in range(count("columns", MAX_COLUMNS))
-        ]
+        columns = [texts.posted(data, index) for index in range(count("columns", MAX_COLUMNS))]
         inputs: list[dict[str, str]] = [{} for _ in range(count("rows", MAX_ROWS))]
         for key in data:
             place, mark, name = key.partition("-v-")
@@ -72,15 +69,31 @@ class Bench:
         verb, _, place = do.rpartition("-")
         index = whole(place)
         if do == "add-column" and len(self.columns) < MAX_COLUMNS:
-            self.columns.append({**COLUMN, "model": self.columns[-1]["model"]})
+            self.columns.append(new_column(model=self.columns[-1]["model"]))
         elif do == "add-row" and len(self.inputs) < MAX_ROWS:
             self.inputs.append({})
         elif verb == "copy-column" and index is not None and index < len(self.columns) < MAX_COLUMNS:
-            self.columns.insert(index + 1, dict(self.columns[index]))
+            self.columns.insert(index + 1, deepcopy(self.columns[index]))
         elif verb == "remove-column" and index is not None and index < len(self.columns) > 1:
             del self.columns[index]
+        elif message := _MESSAGE_BUTTON.fullmatch(do):
+            if int(message[2]) < len(self.columns):
+                texts.change(self.columns[int(message[2])], message[1], int(message[3]))
         elif verb == "remove-row" and index is not None and index < len(self.inputs) > 1:
             del self.inputs[index]
+
+    def take_text(self, index: int, team: Team, *, by: Actor) -> None:
+        """Put what a column names into its own fields, to be changed there. A Problem where that can't be read."""
+        column = self.columns[index]
+        own = {"prompt": _address(column, team), "version": texts.UNSAVED}
+        if column["version"].strip() == "draft":
+            taken = texts.of_written(draft_of(reads.get_prompt(by, own["prompt"]), by=by), **own)
+        else:
+            taken = texts.of_version(version_named(column, team, by=by), **own)
+        # What was set here stands.
+        for name in ("model", "temperature", "max_tokens", "more"):
+            taken[name] = column[name] or taken[name]
+        self.columns[index] = taken
 
     def given(self) -> list[dict[str, Any]]:
         """Columns for playground.columns; Invalid names the field: 'columns[0].tools'."""
@@ -94,8 +107,8 @@ class Bench:
         ]
 
 
-def _given(column: Mapping[str, str], where: str) -> dict[str, Any]:
-    parameters = _json(column["more"], f"{where}.more", dict) or {}
+def _given(column: Mapping[str, Any], where: str) -> dict[str, Any]:
+    parameters = texts.read_json(column["more"], f"{where}.more", dict) or {}
     for name, kind in (("temperature", float), ("max_tokens", int)):
         text = column[name].strip()
         if text:
@@ -104,34 +117,11 @@ def _given(column: Mapping[str, str], where: str) -> dict[str, Any]:
             except ValueError:
                 raise Invalid(f"{where}.{name}", "Use a number.") from None
     found: dict[str, Any] = {"model": column["model"].strip(), "parameters": parameters}
-    if column["prompt"].strip():
-        return {**found, "prompt": column["prompt"].strip(), "version": column["version"].strip()}
-    content = _content(column)
-    if not column["template"].strip():
-        raise Invalid(f"{where}.template", "Choose a prompt, or write one here.")
-    content["tools"] = _json(column["tools"], f"{where}.tools", list) or []
-    content["response_format"] = _json(column["format"], f"{where}.format", dict)
-    return {**found, "content": content}
-
-
-def _content(column: Mapping[str, str]) -> dict[str, Any]:
-    """A text, or with words for the system a chat."""
-    if not column["system"].strip():
-        return {"type": "text", "template": column["template"]}
-    messages = [("system", column["system"]), ("user", column["template"])]
-    return {"type": "chat", "template": [{"role": role, "content": text} for role, text in messages]}
-
-
-def _json(text: str, where: str, kind: type) -> Any:
-    if not text.strip():
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(where, f"No JSON: {error}"[:300]) from None
-    if not isinstance(value, kind):
-        raise Invalid(where, "Use a JSON list." if kind is list else "Use a JSON object.")
-    return value
+    if prompt := column["prompt"].strip():
+        found["prompt"] = prompt
+    if texts.is_own(column):
+        return {**found, "content": texts.content_of(column, where)}
+    return {**found, "version": column["version"].strip()}
 
 
 def inputs_for(bench: Bench, team: Team, *, by: Actor) -> dict[str, Input]:
@@ -146,27 +136,24 @@ def inputs_for(bench: Bench, team: Team, *, by: Actor) -> dict[str, Input]:
     return found
 
 
-def _inputs(column: Mapping[str, str], team: Team, by: Actor) -> list[Input]:
-    name, version = column["prompt"].strip(), column["version"].strip() or "latest"
-    if not name:
-        if not column["template"].strip():
-            return []
-        content = _content(column)
-        return known_inputs(check_content(**content, team=team, by=by))
-    address = name if name.startswith(f"{team.name}/") else f"{team.name}/{name}"
+def _inputs(column: Column, team: Team, by: Actor) -> list[Input]:
+    if texts.is_own(column):
+        return known_inputs(check_content(**texts.content_of(column, "column"), team=team, by=by))
+    if column["version"].strip() != "draft":
+        return known_inputs(version_named(column, team, by=by))
+    prompt = reads.get_prompt(by, _address(column, team))
+    return known_inputs(check_content(**draft_of(prompt, by=by).fields(), team=team, prompt=prompt, by=by))
+
+
+def _address(column: Column, team: Team) -> str:
+    name: str = column["prompt"].strip()
+    return name if name.startswith(f"{team.name}/") else f"{team.name}/{name}"
+
+
+def version_named(column: Column, team: Team, *, by: Actor) -> PromptVersion:
+    """The version that a column names, by number or label."""
+    version = column["version"].strip() or "latest"
     number = whole(version)
-    if version == "draft":
-        prompt = reads.get_prompt(by, address)
-        draft = prompt.drafts.filter(author=by.user, branch="main").first()
-        if draft is None:
-            return []
-        fields = {key: draft.content[key] for key in FIELDS if key in draft.content}
-        return known_inputs(
-            check_content(**{"type": "text", "template": "", **fields}, team=team, prompt=prompt, by=by)
-        )
-    row = (
-        reads.get_version(by, reads.get_prompt(by, address), number)
-        if number is not None
-        else reads.resolve_label(by, address, version)
-    )
-    return known_inputs(row)
+    if number is not None:
+        return reads.get_version(by, reads.get_prompt(by, _address(column, team)), number)
+    return reads.resolve_label(by, _address(column, team), version)

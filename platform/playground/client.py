@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from serving.calls import Door
+
 log = logging.getLogger(__name__)
 CONCURRENCY = 4
 TIMEOUT_S = 180.0  # the longest silence of a model
@@ -31,7 +33,7 @@ class Job:
     """A call to make: `body` in the protocol's words, without 'stream'."""
 
     cell_id: int
-    endpoint: str
+    way: Door
     body: dict[str, Any]
 
 
@@ -112,14 +114,14 @@ class Asker:
 
     def _call(self, job: Job, path: str, body: dict[str, Any]) -> Answer:
         answer = Answer(job.cell_id)
-        address = urlsplit(job.endpoint)
+        address = urlsplit(job.way.address)
         make = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         connection = make(address.hostname or "", address.port, timeout=TIMEOUT_S)
         self._connections.add(connection)
         content = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
         started = time.perf_counter()
         try:
-            headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+            headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **job.way.headers}
             connection.request("POST", address.path.rstrip("/") + path, content, headers)
             response = connection.getresponse()
             if response.status != 200:

@@ -1,7 +1,7 @@
-"""What a column is: a prompt's version, a draft or unsaved content; the model it is sent to; parameters beside the prompt's own.
+"""What a column is: a prompt's version, a draft or unsaved content (of a prompt, or of none); the model it is sent to; parameters beside the prompt's own.
 
 As people give it: {"label", "prompt": "team/name", "version": number, label, 'latest' or 'draft', "content": a version's fields
-in the prompt's place, "model", "parameters"}. Frozen into a run: what it was made of then, content and digest included.
+in the version's place, "model", "parameters"}. Frozen into a run: what it was made of then, content and digest included.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from accounts.numbers import whole
 from playground.rendering import known_inputs
 from prompts import reads
 from prompts.checks import check_content
+from prompts.drafts import get_draft
 from prompts.models import Prompt, PromptVersion
+from prompts.writing import Written
 from serving.models import Deployment
 
 MAX_COLUMNS = 8
@@ -63,12 +65,17 @@ def _frozen(team: Team, given: Any, index: int, by: Actor) -> dict[str, Any]:
         raise Invalid("", f"Unknown: {', '.join(unknown)}. Use {', '.join(sorted(_GIVEN))}.")
     column: dict[str, Any] = {"prompt": "", "prompt_id": None, "version": None, "version_id": None}
     prompt, content = given.get("prompt") or "", given.get("content")
-    if bool(prompt) == bool(content):
-        raise Invalid("prompt", "Give a prompt, or content in its place: one of the two.")
-    if content:
-        column |= _of_content(team, content, None, by)
-    elif not isinstance(prompt, str):
+    if not prompt and not content:
+        raise Invalid("prompt", "Give a prompt, or content in its place.")
+    if not isinstance(prompt, str):
         raise Invalid("prompt", "Name a prompt: 'team/name'.")
+    if content and given.get("version"):
+        raise Invalid("version", "Content is no version: give one of the two.")
+    if content:
+        owner = reads.get_prompt(by, _in_team(team, prompt, by)) if prompt else None
+        column |= _of_content(team, content, owner, by)
+        if owner is not None:  # a text of this prompt that is no version yet
+            column |= {"prompt": str(owner), "prompt_id": owner.pk}
     else:
         column |= _of_prompt(team, prompt, given.get("version"), by)
     own = column["content"]
@@ -98,8 +105,8 @@ def _of_content(team: Team, content: Any, prompt: Prompt | None, by: Actor) -> d
     }
 
 
-def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, Any]:
-    """A version by number or label; 'draft': what the actor is writing on main."""
+def _in_team(team: Team, address: str, by: Actor) -> str:
+    """The prompt's whole address; Invalid for one of another team."""
     if address.partition("/")[0] != team.name:
         there = Prompt.objects.visible_to(by).filter(team=team, name=address).exists()
         if not there:
@@ -108,13 +115,16 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
                 f"Choose a prompt of {team.name}, as {team.name}/name: everybody there sees what it says here.",
             )
         address = f"{team.name}/{address}"
+    return address
+
+
+def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, Any]:
+    """A version by number or label; 'draft': what the actor is writing on main."""
+    address = _in_team(team, address, by)
     wanted = str(version or "latest").strip()
     if wanted == "draft":
         prompt = reads.get_prompt(by, address)
-        draft = prompt.drafts.filter(author=by.user, branch="main").first()
-        if draft is None:
-            raise Invalid("version", f"You have no draft of {prompt}.")
-        fields = {name: draft.content[name] for name in FIELDS if name in draft.content}
+        fields = draft_of(prompt, by=by).fields()
         return {**_of_content(team, fields, prompt, by), "prompt": str(prompt), "prompt_id": prompt.pk}
     number = whole(wanted)
     try:
@@ -131,6 +141,16 @@ def _of_prompt(team: Team, address: str, version: Any, by: Actor) -> dict[str, A
         "prompt": str(row.prompt), "prompt_id": row.prompt_id, "version": row.number, "version_id": row.pk,
         "digest": row.digest, "content": {name: getattr(row, name) for name in FIELDS}, "variables": [one.name for one in known_inputs(row)],
     }  # fmt: skip
+
+
+def draft_of(prompt: Prompt, *, by: Actor) -> Written:
+    """What the actor is writing on main; Invalid where that is nothing."""
+    draft = get_draft(by, prompt)
+    if draft is None:
+        raise Invalid("version", f"You have no draft of {prompt}.")
+    newest = prompt.versions.filter(deleted_at=None).first()
+    kind = newest.type if newest else str(draft.content.get("type") or PromptVersion.Type.TEXT)
+    return Written.of_draft(draft.content, kind, draft.branch)
 
 
 def _model(team: Team, name: str, by: Actor) -> str:

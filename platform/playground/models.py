@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.access import Actor, visible
 from accounts.models import ApiKey, Team, User
 from accounts.roles import Permission
+from evaluation.leasing import Leased
 from registry.models import Version
 
 
@@ -50,7 +51,7 @@ class PlaygroundSession(models.Model):
         return f"/playground/{self.pk}"
 
 
-class PlaygroundRun(models.Model):
+class PlaygroundRun(Leased):
     """One go at a matrix. The row is the truth: workers hold it by a lease and may die at any moment."""
 
     class State(models.TextChoices):
@@ -76,15 +77,11 @@ class PlaygroundRun(models.Model):
     done = models.PositiveIntegerField(default=0)
     errors = models.PositiveIntegerField(default=0)
 
-    lease_owner = models.CharField(max_length=64, blank=True)
-    lease_until = models.DateTimeField(default=timezone.now)
-
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     key = models.ForeignKey(ApiKey, null=True, on_delete=models.SET_NULL, related_name="+")
     by_key = models.BooleanField(default=False)  # a key that is gone takes what it may do along
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = OfTeamQuerySet.as_manager()
 

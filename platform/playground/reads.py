@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import MD5
 
 from accounts.access import Actor
 from accounts.errors import NotFound
 from playground import live
 from playground.differences import Piece, pieces
-from playground.models import Cell, CellRating, PlaygroundRow, PlaygroundRun, PlaygroundSession
+from playground.models import Cell, CellRating, KeptExample, PlaygroundRow, PlaygroundRun, PlaygroundSession
 from registry import gates
 from serving.models import Deployment
 from serving.prices import in_words
@@ -133,6 +133,24 @@ def _agree(run: PlaygroundRun, found: Sequence[ColumnStats]) -> None:
         one.agreement = sum(shares) / len(shares) if shares else None
 
 
+# Which rows of a run are worth a look, in words.
+SHOW = {"wrong": "not as expected", "failed": "no answer", "different": "columns differ"}
+
+
+def rows_of(run: PlaygroundRun, show: str) -> QuerySet[PlaygroundRow]:
+    """The rows of a run: all, or those with a cell that is not as expected, without an answer, or answered differently by columns."""
+    rows: QuerySet[PlaygroundRow] = run.inputs.all()
+    cells = Cell.objects.filter(run=run, row=OuterRef("index"), turn=0)
+    if show == "wrong":
+        return rows.filter(Exists(cells.filter(Q(matches=False) | Q(fits=False))))
+    if show == "failed":
+        return rows.filter(Exists(cells.filter(state__in=[Cell.State.FAILED, Cell.State.CANCELLED])))
+    if show == "different":
+        answers = cells.filter(state=Cell.State.DONE).order_by().values("row")
+        return rows.filter(Exists(answers.annotate(said=Count(MD5("output"), distinct=True)).filter(said__gt=1)))
+    return rows
+
+
 @dataclass
 class Shown:
     """A cell as the grid shows it. `text`: the answer, or what there is of it so far."""
@@ -196,6 +214,14 @@ def conversation_of(cell: Cell) -> list[Cell]:
     """All turns of a cell's conversation, in order."""
     rows = Cell.objects.filter(run_id=cell.run_id, row=cell.row, column=cell.column, repeat=cell.repeat)
     return list(rows.select_related("asked_by").order_by("turn"))
+
+
+def ratings_of(cell: Cell) -> list[CellRating]:
+    return list(cell.ratings.select_related("by"))
+
+
+def kept_of(cell: Cell) -> list[KeptExample]:
+    return list(cell.kept.select_related("version__asset__team", "by"))
 
 
 def row_of(cell: Cell) -> PlaygroundRow:

@@ -18,11 +18,13 @@ from accounts.access import Actor, can
 from accounts.errors import Forbidden, Problem, Unavailable
 from accounts.models import ApiKey
 from accounts.roles import Permission
-from playground import leases, live, rendering
+from evaluation.leasing import LeaseLost, new_owner
+from playground import live, rendering
 from playground.actions import worker
 from playground.client import CONCURRENCY, Answer, Asker, Job
-from playground.leases import LeaseLost
+from playground.leases import LEASES
 from playground.models import Cell, PlaygroundRow, PlaygroundRun
+from serving.calls import door
 from serving.models import Deployment
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ BATCH = 50
 
 def take_turn(run_id: int) -> bool:
     """Bring it forward. Returns whether another turn shall be queued."""
-    owner = leases.new_owner()
-    if not leases.take(run_id, owner):
+    owner = new_owner()
+    if not LEASES.take(run_id, owner):
         return False
     try:
         more = _turn(run_id, owner)
@@ -48,7 +50,7 @@ def take_turn(run_id: int) -> bool:
         log.exception("A turn of playground run %d failed", run_id)
         _stop(run_id, owner, f"The run stopped: {type(error).__name__}: {error}")
         return False
-    return leases.release(run_id, owner) if more else False
+    return LEASES.release(run_id, owner) if more else False
 
 
 def _turn(run_id: int, owner: str) -> bool:
@@ -140,7 +142,7 @@ class _Turn:
         except Problem as problem:
             return Answer(cell.pk, error=problem.detail, error_code=problem.code)
         worker.note_sent(run_id=self.run.pk, owner=self.owner, cell=cell, messages=messages, digest=digest)
-        return Job(cell.pk, deployment.endpoint, body)
+        return Job(cell.pk, door(deployment, by), body)
 
     def _messages(self, cell: Cell, column: dict[str, Any], by: Actor) -> list[dict[str, Any]]:
         if cell.turn == 0:
@@ -186,13 +188,13 @@ class _Turn:
         job, tried = self._jobs.pop(answer.cell_id)
         if not (answer.error and answer.may_pass and tried < ATTEMPTS):
             return False
-        leases.renew(self.run.pk, self.owner)
+        LEASES.renew(self.run.pk, self.owner)
         self._jobs[answer.cell_id] = (job, tried + 1)
         asker.put(job)
         return True
 
     def _keep(self, batch: list[Answer]) -> None:
-        leases.renew(self.run.pk, self.owner)
+        LEASES.renew(self.run.pk, self.owner)
         if batch:
             worker.store_answers(run_id=self.run.pk, owner=self.owner, found=batch, priced=self._priced)
 

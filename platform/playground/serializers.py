@@ -4,19 +4,22 @@ from typing import Any
 
 from rest_framework import serializers
 
-from playground.models import Cell, PlaygroundRow, PlaygroundRun
+from playground.models import Cell, CellRating, KeptExample, PlaygroundRow, PlaygroundRun
 from playground.reads import ColumnStats
 from serving.prices import plain
 
 
 class ColumnIn(serializers.Serializer[Any]):
     label = serializers.CharField(required=False, allow_blank=True, help_text="What the column is called.")  # type: ignore[assignment]
-    prompt = serializers.CharField(required=False, help_text="A prompt of the team, 'team/name'; or give content.")
+    prompt = serializers.CharField(
+        required=False,
+        help_text="A prompt of the team, 'team/name'; or give content, or both: a text of it that is no version.",
+    )
     version = serializers.JSONField(
         required=False, help_text="Its version's number, a label, 'latest' (without it) or 'draft': the caller's own."
     )
     content = serializers.DictField(
-        required=False, help_text='A version\'s fields in a prompt\'s place: {"type": "text", "template": "…"}.'
+        required=False, help_text='A version\'s fields in its place: {"type": "text", "template": "…"}.'
     )
     model = serializers.CharField(
         required=False, help_text="A deployment that the gateway serves, 'team/name'; without it the prompt's own."
@@ -121,6 +124,56 @@ class CellOut(serializers.Serializer[Any]):
     digest = serializers.CharField(help_text="Of the rendered request: the same digest, the same question.")
 
 
+class RatingOut(serializers.Serializer[Any]):
+    by = serializers.CharField()
+    good = serializers.BooleanField()
+    comment = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class KeptOut(serializers.Serializer[Any]):
+    dataset = serializers.CharField()
+    version = serializers.IntegerField(help_text="The dataset's, that the row came with.")
+    digest = serializers.CharField()
+    row = serializers.DictField()
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class CellDetailOut(CellOut):
+    run = serializers.IntegerField()
+    messages = serializers.ListField(child=serializers.DictField(), help_text="What was sent.")
+    ratings = RatingOut(many=True)
+    kept = KeptOut(many=True)
+    url = serializers.CharField()
+
+
+class RatingIn(serializers.Serializer[Any]):
+    good = serializers.BooleanField()
+    comment = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class KeepIn(serializers.Serializer[Any]):
+    dataset = serializers.CharField(help_text="A dataset of the run's team, 'team/name'.")
+    row = serializers.DictField(required=False, help_text="The row, where it shall be another than the cell's own.")
+
+
+class TestIn(serializers.Serializer[Any]):
+    __test__ = False
+    kind = serializers.ChoiceField(choices=["equals", "contains"], default="equals")
+    expected = serializers.CharField(required=False, trim_whitespace=False)
+
+
+class ContinueIn(serializers.Serializer[Any]):
+    said = serializers.CharField(required=False, allow_blank=True, default="", trim_whitespace=False)
+    results = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        default=dict,
+        help_text="What each tool answered, by the call's id.",
+    )
+
+
 _LINE = ("name", "state", "total", "done", "errors", "created_at")
 
 
@@ -168,4 +221,28 @@ def cell_json(cell: Cell, row: PlaygroundRow | None) -> dict[str, Any]:
         "values": row.values if row else {},
         "expected": row.expected if row else None,
         "cost": None if cell.cost is None else plain(cell.cost),
+    }
+
+
+def kept_json(kept: KeptExample) -> dict[str, Any]:
+    return {
+        "dataset": str(kept.version.asset),
+        "version": kept.version.number,
+        "digest": kept.version.digest,
+        "row": kept.row,
+        "by": kept.by.email,
+        "at": kept.at,
+    }
+
+
+def cell_detail_json(
+    cell: Cell, row: PlaygroundRow, ratings: list[CellRating], kept: list[KeptExample]
+) -> dict[str, Any]:
+    return {
+        **cell_json(cell, row),
+        "run": cell.run_id,
+        "messages": cell.messages,
+        "ratings": [{"by": one.by.email, "good": one.good, "comment": one.comment, "at": one.at} for one in ratings],
+        "kept": [kept_json(one) for one in kept],
+        "url": cell.get_absolute_url(),
     }

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from accounts.access import Actor
 from evaluation.asking import Line, Reply, Unreachable, storable
 from evaluation.client import Outcome, outcome_of, reason_of
 from prompt_tests import judging
 from prompt_tests.assertions import Answered, Assertion, Judge, Similarity, Verdict, judge_here
 from prompt_tests.assertions.similarity import MAX_TEXT, cosine
 from prompt_tests.units import Unit
+from serving.calls import door
 from serving.models import Deployment
 from serving.prices import cost_of
 
@@ -81,10 +83,11 @@ class _NotNow(Exception):
 
 
 class Tester:
-    """Asks and judges. `served`: the deployments that answer, by name."""
+    """Asks and judges, for one person. `served`: the deployments that answer, by name."""
 
-    def __init__(self, served: Mapping[str, Deployment]) -> None:
+    def __init__(self, served: Mapping[str, Deployment], by: Actor) -> None:
         self._served = served
+        self._ways = {name: door(deployment, by) for name, deployment in served.items()}
 
     def work(self, line: Line, question: Question) -> Judged:
         if question.error:
@@ -118,7 +121,7 @@ class Tester:
 
     def _call(self, line: Line, model: str, path: str, body: dict[str, Any], timeout_s: float) -> Reply:
         try:
-            return line.post(self._served[model].endpoint, path, body, timeout_s=timeout_s)
+            return line.post(self._ways[model], path, body, timeout_s=timeout_s)
         except TimeoutError:
             raise _NotNow(Outcome.STUMBLED, f"{model} gave no answer within {timeout_s:.0f} s.") from None
         except Unreachable as error:

@@ -1,13 +1,6 @@
-"""Leases: who is at a run of tests (evaluation.leasing says how)."""
+"""Leases: who is at a run of tests."""
 
-from evaluation.leasing import TURN, LeaseLost, Leases, new_owner
+from evaluation.leasing import Leases
 from prompt_tests.models import SuiteRun
 
-__all__ = ["LEASES", "TURN", "LeaseLost", "locked", "new_owner"]
-
-LEASES = Leases(SuiteRun)
-
-
-def locked(run_id: int, owner: str) -> SuiteRun:
-    """The row, locked until the transaction ends and certainly ours; LeaseLost otherwise."""
-    return LEASES.locked(run_id, owner, SuiteRun.objects.with_labels())
+LEASES = Leases(SuiteRun, "team", "prompt__team", "version", "revision", "created_by", "dataset_version__asset__team")

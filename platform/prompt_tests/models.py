@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.access import Actor
 from accounts.models import Team, User
-from evaluation.leasing import Leased
+from evaluation.leasing import Patient
 from prompts.models import Prompt, PromptVersion
 from registry.models import Version
 
@@ -60,7 +60,7 @@ class SuiteRunQuerySet(models.QuerySet["SuiteRun"]):
         )
 
 
-class SuiteRun(Leased):
+class SuiteRun(Patient):
     """A run of a suite over a version, or over a text that is none yet. The row is the truth: workers hold it by a lease."""
 
     class State(models.TextChoices):

@@ -15,9 +15,10 @@ from accounts.errors import Problem
 from accounts.roles import Permission
 from evaluation.asking import CONCURRENCY, Pool
 from evaluation.client import Outcome
+from evaluation.leasing import LeaseLost, new_owner
 from prompt_tests import actions, suites
 from prompt_tests.asking import Judged, Question, Tester, failed
-from prompt_tests.leases import LEASES, LeaseLost, new_owner
+from prompt_tests.leases import LEASES
 from prompt_tests.models import SuiteRun
 from prompt_tests.subjects import Subject
 from prompt_tests.units import units
@@ -123,7 +124,7 @@ def _ask(run: SuiteRun, served: Mapping[str, Deployment], owner: str) -> tuple[S
     transient, in_a_row, more = "", 0, True
     batch: list[Judged] = []
     kept_at = time.monotonic()
-    with Pool[Question, Judged](Tester(served).work, failed) as pool:
+    with Pool[Question, Judged](Tester(served, by).work, failed) as pool:
         while True:
             more = more and time.monotonic() < ends and in_a_row < CONCURRENCY
             while more and pool.outstanding < 2 * CONCURRENCY:

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from prompt_tests import runner, wake
+from evaluation import wake
+from prompt_tests import runner
 from prompt_tests.leases import LEASES
 
 
@@ -11,11 +12,11 @@ def run(run_id: int) -> None:
     """One turn of a run; it queues the next itself. Safe to run twice, and at the same time."""
     pause_s = runner.take_turn(run_id)
     if pause_s is not None:
-        wake.run_soon(run_id, countdown_s=pause_s)
+        wake.soon("prompt_tests.tasks.run", run_id, countdown_s=pause_s)
 
 
 @shared_task
 def resume() -> None:
     """Go on with runs whose worker died."""
     for run_id in LEASES.abandoned():
-        wake.run_soon(run_id)
+        wake.soon("prompt_tests.tasks.run", run_id)

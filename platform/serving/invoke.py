@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Problem, Unavailable
 from accounts.roles import Permission
+from serving.calls import door
 from serving.models import Deployment
 
 ANSWER_TIMEOUT_S = 120.0
@@ -119,11 +120,13 @@ def _post(deployment: Deployment, path: str, body: dict[str, Any], by: Actor) ->
     require(by, Permission.MODEL_INVOKE, deployment)
     if not deployment.endpoint:
         raise Conflict(f"{deployment} is {deployment.state} and answers nothing now.")
-    base = urlsplit(deployment.endpoint)
-    connection = http.client.HTTPConnection(base.hostname or "127.0.0.1", base.port, timeout=ANSWER_TIMEOUT_S)
+    way = door(deployment, by)
+    base = urlsplit(way.address)
+    make = http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
+    connection = make(base.hostname or "127.0.0.1", base.port, timeout=ANSWER_TIMEOUT_S)
     try:
         payload = json.dumps({"model": str(deployment), **body})
-        connection.request("POST", base.path + path, payload, {"Content-Type": "application/json"})
+        connection.request("POST", base.path + path, payload, {"Content-Type": "application/json", **way.headers})
         response = connection.getresponse()
         if response.status == 200:
             return _Response(connection, response)

@@ -24,6 +24,7 @@ from prompts.checks import ROLES, check_content
 from prompts.drafts import get_draft
 from prompts.models import MAIN, Prompt, PromptBranch, PromptDraft, PromptVersion
 from prompts.reads import get_prompt, get_version
+from prompts.tabs import tab_address
 from prompts.views.frame import folder_crumbs
 from prompts.writing import PLACEHOLDER, Written
 
@@ -265,6 +266,7 @@ def _show(
         "branches": [MAIN, *sorted(branches)],
         "crumbs": folder_crumbs(team, prompt.folder),
         "short_name": name.rpartition("/")[2],
+        "playground_address": tab_address("playground", prompt, actor_of(request)),
     }
     context["config"] |= {
         "prompt": prompt.pk,

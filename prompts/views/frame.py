@@ -51,7 +51,7 @@ def prompt_page(request: HttpRequest, prompt: Prompt, tab: str) -> dict[str, Any
         "may_move": can(by, Permission.ALIAS_MOVE, prompt, stage=ANY_STAGE),
         "may_request": can(by, Permission.REQUEST_CREATE, prompt, stage=ANY_STAGE),
         "edit_address": reverse("prompt-version-create", args=[prompt.team.name, prompt.name]),
-        "playground_address": tab_address("playground", prompt),
+        "playground_address": tab_address("playground", prompt, by),
     }
 
 

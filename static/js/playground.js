@@ -10,7 +10,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("input", (event) => {
-  if (!event.target.matches("[data-play-prompt]")) return;
-  const own = event.target.closest(".play-column").querySelector(".play-own");
-  own.hidden = event.target.value.trim() !== "";
+  if (!event.target.matches("[data-play-prompt], [data-play-version]")) return;
+  const column = event.target.closest(".play-column");
+  const named = column.querySelector("[data-play-prompt]").value.trim() !== "" && column.querySelector("[data-play-version]").value.trim() !== "unsaved";
+  column.querySelector(".play-own").hidden = named;
 });

@@ -10,8 +10,9 @@ import pytest
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from evaluation import actions, leases, runner, tasks
-from evaluation.leases import LeaseLost
+from evaluation import actions, runner, tasks
+from evaluation.leases import LEASES
+from evaluation.leasing import LeaseLost
 from evaluation.models import Evaluation, Example
 from serving.models import Deployment
 
@@ -156,18 +157,18 @@ def test_a_turn_is_short_and_the_next_goes_on(evaluating, monkeypatch):
 
 def test_of_two_workers_one_gets_the_lease(evaluating):
     evaluation = evaluating.start()
-    assert leases.take(evaluation.pk, "one")
-    assert not leases.take(evaluation.pk, "two")
+    assert LEASES.take(evaluation.pk, "one")
+    assert not LEASES.take(evaluation.pk, "two")
     assert runner.take_turn(evaluation.pk) is None
-    leases.renew(evaluation.pk, "one")
+    LEASES.renew(evaluation.pk, "one")
     with pytest.raises(LeaseLost):
-        leases.renew(evaluation.pk, "two")
+        LEASES.renew(evaluation.pk, "two")
     expire(evaluation)
-    assert leases.take(evaluation.pk, "two")
+    assert LEASES.take(evaluation.pk, "two")
     with pytest.raises(LeaseLost):
-        leases.renew(evaluation.pk, "one")
-    assert not leases.release(evaluation.pk, "one")
-    assert leases.release(evaluation.pk, "two")
+        LEASES.renew(evaluation.pk, "one")
+    assert not LEASES.release(evaluation.pk, "one")
+    assert LEASES.release(evaluation.pk, "two")
 
 
 def test_a_worker_that_lost_its_lease_stores_nothing(evaluating):
@@ -175,7 +176,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(evaluating):
     from evaluation.rows import Question
 
     evaluation = evaluating.start()
-    leases.take(evaluation.pk, "one")
+    LEASES.take(evaluation.pk, "one")
     answer = Answer(Question(0, "in 0", "out 0"), output="out 0")
     actions.store_answers(evaluation_id=evaluation.pk, owner="one", answers=[answer, answer])
     assert Evaluation.objects.get().done == Example.objects.count() == 1
@@ -190,7 +191,7 @@ def test_beat_goes_on_with_what_nobody_is_at(evaluating, monkeypatch):
     sent = []
     monkeypatch.setattr("evaluation.wake.current_app.send_task", lambda name, args, **_: sent.append((name, args)))
     held, fresh, lost, ended = (evaluating.start() for _ in range(4))
-    leases.take(held.pk, "one")
+    LEASES.take(held.pk, "one")
     expire(lost)
     actions.cancel_evaluation(evaluation=ended, by=evaluating.alice)
     expire(ended)
@@ -262,7 +263,7 @@ def test_after_a_killed_worker_another_goes_on_and_no_example_is_scored_twice(
     assert evaluation.lease_owner
     assert runner.take_turn(evaluation.pk) is None  # the dead worker's lease still stands
     expire(evaluation)
-    assert leases.abandoned() == [evaluation.pk]
+    assert LEASES.abandoned() == [evaluation.pk]
     first = dict(evaluation.examples.values_list("index", "pk"))
     evaluating.stand.delay_s = 0
     while runner.take_turn(evaluation.pk) is not None:

@@ -27,3 +27,4 @@ def test_a_printed_address_leads_to_the_run_past_signing_in(cast, page):
     page.goto("about:blank")
     page.goto(printed)
     page.wait_for_url(f"**/runs/{run.pk}")
+    assert "printed" in page.locator("h1").inner_text()

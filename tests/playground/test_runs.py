@@ -9,8 +9,10 @@ import pytest
 from accounts.access import Actor
 from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import ApiKey
+from evaluation import leasing
 from governance.ledger.models import AuditEvent
-from playground import actions, leases, live
+from playground import actions, live
+from playground.leases import LEASES
 from playground.models import Cell, PlaygroundRun
 from tests.evaluation.conftest import jsonl
 from tests.playground.conftest import make_deployment
@@ -204,8 +206,8 @@ def test_cancelling_drops_what_is_under_way_within_two_seconds(play):
 
 def test_what_a_dead_worker_had_in_hand_is_asked_again_and_answers_stay(play):
     run = play.start([play.text("Say {{ x }}")], [{"x": "a"}, {"x": "b"}])
-    owner = leases.new_owner()
-    assert leases.take(run.pk, owner)
+    owner = leasing.new_owner()
+    assert LEASES.take(run.pk, owner)
     assert not play.runner.take_turn(run.pk), "two are at it"
     from playground.actions import worker
     from playground.client import Answer
@@ -215,10 +217,10 @@ def test_what_a_dead_worker_had_in_hand_is_asked_again_and_answers_stay(play):
     worker.store_answers(run_id=run.pk, owner=owner, found=[Answer(first.pk, output="kept")], priced={})
     Cell.objects.filter(pk=second.pk).update(state="running")
     PlaygroundRun.objects.filter(pk=run.pk).update(lease_until="2020-01-01T00:00Z")
-    assert leases.abandoned() == [run.pk]
+    assert LEASES.abandoned() == [run.pk]
     run = play.finish(run)
     assert [cell.output for cell in play.cells(run)] == ["kept", "You said: Say b"] and run.done == 2
-    with pytest.raises(leases.LeaseLost):
+    with pytest.raises(leasing.LeaseLost):
         worker.store_answers(run_id=run.pk, owner=owner, found=[], priced={})
 
 

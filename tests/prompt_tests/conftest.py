@@ -1,79 +1,42 @@
 """A prompt, deployments that answer, and a small server that speaks the OpenAI protocol in their place."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
 
 from tests.evaluation.conftest import jsonl, make_rows
 from tests.registry.conftest import make_asset, make_draft, make_version, storage_root
+from tests.stand import Stand, serving
 
 __all__ = ["jsonl", "make_asset", "make_draft", "make_rows", "make_version", "storage_root"]
 
 
-class Stand(ThreadingHTTPServer):
-    """`answer(body)` gives the text (or a whole message); `judge(body)` that of the model 'judge'; `fail`: (status, how often) by text."""
-
-    daemon_threads = True
+class Answering(Stand):
+    """`answer(body)` gives the text (or a whole message); `judge(body)` that of the model 'judge'."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.bodies, self.fail, self.delay_s = [], {}, 0.0
+        super().__init__()
         self.answer = lambda body: body["messages"][-1]["content"].upper()
         self.judge = lambda body: json.dumps({"score": 1, "reason": "fine"})
 
-    def handle_error(self, request, client_address):
-        pass  # clients that were killed
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/target"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        stand = self.server
-        stand.bodies.append(body)
-        time.sleep(stand.delay_s)
-        if self.path.endswith("/embeddings"):
+    def respond(self, exchange, body, text):
+        time.sleep(self.delay_s)
+        if exchange.path.endswith("/embeddings"):
             rows = [{"embedding": [float(text.lower().count(letter)) for letter in "abcdef"]} for text in body["input"]]
-            return self._send(200, {"data": rows})
-        text = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
-        status, left = stand.fail.get(text, (200, 0))
-        if left > 0:
-            stand.fail[text] = (status, left - 1)
-            return self._send(status, {"error": {"message": f"no luck with {text}"}})
-        given = stand.judge(body) if body["model"].endswith("/judge") else stand.answer(body)
+            return exchange.send_json(200, {"data": rows})
+        given = self.judge(body) if body["model"].endswith("/judge") else self.answer(body)
         message = given if isinstance(given, dict) else {"role": "assistant", "content": given}
-        self._send(200, {"choices": [{"message": message}], "usage": {"completion_tokens": 3, "prompt_tokens": 7}})
-
-    def _send(self, status, value):
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *args):
-        pass
+        exchange.send_json(
+            200, {"choices": [{"message": message}], "usage": {"completion_tokens": 3, "prompt_tokens": 7}}
+        )
 
 
 @pytest.fixture
 def stand():
-    server = Stand()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Answering()) as running:
+        yield running
 
 
 @pytest.fixture

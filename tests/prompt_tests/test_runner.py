@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 
 from accounts.errors import Conflict, Forbidden, Invalid, Problem
+from evaluation.leasing import LeaseLost
 from governance.ledger.models import AuditEvent
 from governance.models import Evidence
 from prompt_tests import actions, runner
-from prompt_tests.leases import LEASES, LeaseLost
+from prompt_tests.leases import LEASES
 from prompt_tests.models import SuiteRun
 
 UPPER = {"type": "contains", "value": "SAY"}

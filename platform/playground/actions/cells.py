@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.roles import Permission
+from evaluation import leasing, wake
 from governance.ledger.actions import Action, record
-from playground import leases, wake
 from playground.actions.common import require_play, run_target
 from playground.actions.runs import MAX_CELLS, about
 from playground.models import Cell, CellRating, PlaygroundRun
@@ -146,10 +146,10 @@ def _reopen(run: PlaygroundRun, by: Actor) -> None:
     if run.has_ended:
         before = {"state": run.state}
         run.state, run.finished_at, run.message = PlaygroundRun.State.QUEUED, None, ""
-        run.lease_until = timezone.now() + leases.TURN
+        run.lease_until = timezone.now() + leasing.TURN
         run.save(update_fields=["state", "finished_at", "message", "lease_until"])
         record(
             Action.PLAYGROUND_REOPENED, by=by, team=run.team.name, target=run_target(run), also=about(run),
             before=before, after={"state": run.state, "waiting": run.total - run.done},
         )  # fmt: skip
-    wake.run_after_commit(run.pk)
+    wake.after_commit("playground.tasks.run", run.pk)

@@ -10,9 +10,9 @@ from accounts.access import Actor, require
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.models import Team
 from accounts.roles import Permission
+from evaluation import leasing, wake
 from governance.ledger.actions import Action, Target, record
 from playground import columns as shapes
-from playground import leases, wake
 from playground.actions.common import require_play, run_target
 from playground.models import Cell, PlaygroundRow, PlaygroundRun, PlaygroundSession
 from prompts.checks import check_note
@@ -58,7 +58,7 @@ def start_run(
         run = PlaygroundRun.objects.create(
             team=team, session=session, name=check_note("name", name, 120) or "Playground", columns=frozen, repeats=repeats,
             dataset_version=dataset_version, mapping=dict(mapping or {}), expected_field=expected_field, rows=len(rows),
-            total=len(rows) * len(frozen) * repeats, lease_until=timezone.now() + leases.TURN, created_by=user,
+            total=len(rows) * len(frozen) * repeats, lease_until=timezone.now() + leasing.TURN, created_by=user,
             key=by.key, by_key=by.key is not None,
         )  # fmt: skip
         PlaygroundRow.objects.bulk_create(
@@ -82,7 +82,7 @@ def start_run(
                 "dataset": str(dataset_version) if dataset_version else "",
             },
         )  # fmt: skip
-        wake.run_after_commit(run.pk)
+        wake.after_commit("playground.tasks.run", run.pk)
     return run
 
 

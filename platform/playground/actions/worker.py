@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from accounts.access import Actor
 from governance.ledger.actions import Action, record
-from playground import answers, leases
+from playground import answers
 from playground.actions.common import run_target
 from playground.actions.runs import about
 from playground.client import Answer
+from playground.leases import LEASES
 from playground.models import Cell, PlaygroundRow, PlaygroundRun
 from serving.models import Deployment
 from serving.prices import cost_of
@@ -21,7 +22,7 @@ from serving.prices import cost_of
 def begin(*, run_id: int, owner: str) -> PlaygroundRun:
     """Take it up. What another worker had in hand when it died waits again."""
     with transaction.atomic():
-        run = leases.locked(run_id, owner)
+        run = LEASES.locked(run_id, owner)
         run.cells.filter(state=Cell.State.RUNNING).update(state=Cell.State.WAITING)
         run.state, run.started_at = PlaygroundRun.State.RUNNING, run.started_at or timezone.now()
         run.save(update_fields=["state", "started_at"])
@@ -31,7 +32,7 @@ def begin(*, run_id: int, owner: str) -> PlaygroundRun:
 def note_sent(*, run_id: int, owner: str, cell: Cell, messages: list[dict[str, Any]], digest: str) -> None:
     """What this cell asks, before it is asked."""
     with transaction.atomic():
-        leases.locked(run_id, owner)
+        LEASES.locked(run_id, owner)
         cell.state, cell.messages, cell.digest = Cell.State.RUNNING, messages, digest
         cell.save(update_fields=["state", "messages", "digest"])
 
@@ -41,7 +42,7 @@ def store_answers(
 ) -> PlaygroundRun:
     """Keep answers; the counts move in the same transaction. One that is there already stays. `priced`: deployments by model."""
     with transaction.atomic():
-        run = leases.locked(run_id, owner)
+        run = LEASES.locked(run_id, owner)
         by_cell = {answer.cell_id: answer for answer in found}
         cells = list(run.cells.filter(pk__in=by_cell, state__in=[Cell.State.WAITING, Cell.State.RUNNING]))
         expected = dict(
@@ -82,7 +83,7 @@ def _fill(
 def finish(*, run_id: int, owner: str) -> bool:
     """End it, with what it took; False where cells have come to wait meanwhile."""
     with transaction.atomic():
-        run = leases.locked(run_id, owner)
+        run = LEASES.locked(run_id, owner)
         if run.cells.filter(state__in=[Cell.State.WAITING, Cell.State.RUNNING]).exists():
             return False
         return _end(run, "")
@@ -91,7 +92,7 @@ def finish(*, run_id: int, owner: str) -> bool:
 def give_up(*, run_id: int, owner: str, message: str) -> None:
     """End it with a reason: what waits is not asked."""
     with transaction.atomic():
-        run = leases.locked(run_id, owner)
+        run = LEASES.locked(run_id, owner)
         waiting = run.cells.filter(state__in=[Cell.State.WAITING, Cell.State.RUNNING])
         count = waiting.update(
             state=Cell.State.FAILED, error=message[:1_000], error_code="stopped", ended_at=timezone.now()

@@ -145,7 +145,7 @@ def _context(cell: Cell, by: Actor) -> dict[str, Any]:
     last = turns[-1]
     said = live.seen(turn.pk for turn in turns if turn.state == Cell.State.RUNNING)
     column = cell.run.columns[cell.column]
-    ratings = list(cell.ratings.select_related("by"))
+    ratings = reads.ratings_of(cell)
     may_play = can(by, Permission.MODEL_INVOKE, cell.run, stage=ANY_STAGE)
     return {
         "cell": cell,
@@ -168,5 +168,5 @@ def _context(cell: Cell, by: Actor) -> dict[str, Any]:
         "may_rate": can(by, Permission.ASSET_EDIT, cell.run),
         "ratings": ratings,
         "mine": next((rating for rating in ratings if rating.by_id == by.id), None),
-        "kept": list(cell.kept.select_related("version__asset__team", "by")),
+        "kept": reads.kept_of(cell),
     }

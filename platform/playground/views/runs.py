@@ -69,7 +69,9 @@ def results(request: HttpRequest, run: PlaygroundRun, by: Actor) -> dict[str, An
     """Context of playground/_results.html; a constant number of queries."""
     gated = run.dataset_version is not None and not gates.may_read(by, run.dataset_version.asset)
     against = whole(request.GET.get("against", ""), below=len(run.columns))
-    rows, following = keyset_page(run.inputs.all(), order=["index"], cursor=request.GET.get("cursor", ""), limit=_ROWS)
+    show = request.GET.get("show", "")
+    chosen = reads.rows_of(run, show)
+    rows, following = keyset_page(chosen, order=["index"], cursor=request.GET.get("cursor", ""), limit=_ROWS)
     stats = reads.stats_of(run)
     for one, column in zip(stats, run.columns, strict=True):
         if column["version_id"]:
@@ -83,6 +85,8 @@ def results(request: HttpRequest, run: PlaygroundRun, by: Actor) -> dict[str, An
         "gated": gated,
         "next": None if gated else following,
         "against": against,
+        "show": show if show in reads.SHOW else "",
+        "shows": list(reads.SHOW.items()) if run.rows > 1 else [],
         "cursor": request.GET.get("cursor", ""),
         "every": "400ms" if len(rows) * len(run.columns) * run.repeats <= _QUICK else "1500ms",
         "may_cancel": may_play and not run.has_ended,

@@ -1,5 +1,6 @@
 """Sessions: the list, and the workbench."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,24 +11,27 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import ANY_STAGE, Actor, can
+from accounts.access import ANY_STAGE, Actor, can, get_team
 from accounts.authentication import actor_of
 from accounts.current import current_team
-from accounts.errors import Forbidden, Invalid, NotFound
+from accounts.errors import Forbidden, Invalid, NotFound, Problem
 from accounts.models import Team
 from accounts.numbers import whole
 from accounts.rest import keyset_page
 from accounts.roles import Permission
-from playground import actions, reads
+from playground import actions, reads, texts
 from playground.actions.common import require_play
 from playground.actions.sessions import is_author
-from playground.bench import Bench, inputs_for
+from playground.bench import Bench, inputs_for, version_named
 from playground.models import PlaygroundRun, PlaygroundSession
 from playground.views.runs import results
-from prompts.models import Prompt
+from prompts.checks import ROLES
+from prompts.models import Prompt, PromptVersion
 from prompts.reads import get_prompt
+from prompts.writing import PLACEHOLDER, Written
 from registry.models import Asset
 from registry.reads import get_asset, get_version
+from serving.models import Deployment
 
 _SUGGESTED = 200
 
@@ -56,13 +60,14 @@ def session_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def session_new(request: HttpRequest) -> HttpResponse:
-    """An empty workbench, or one with what the address names: ?prompt=team/name&version=3&against=2&model=team/name."""
+    """An empty workbench, or one with what the address names: ?prompt=team/name&version=3&against=2&model=team/name (and &with=, the
+    prompt that `against` is a version of)."""
     by = actor_of(request)
     team = _team(request, by)
     require_play(by, team)
     if request.method == "POST":
         return _posted(request, team, None, by)
-    return _page(request, team, None, _asked(request, by), by)
+    return _page(request, team, None, _asked(request, team, by), by)
 
 
 @login_required
@@ -96,38 +101,73 @@ def session_delete(request: HttpRequest, bench: int) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_http_methods(["GET", "POST"])
 def prompt_playground(request: HttpRequest, team: str, name: str) -> HttpResponse:
-    """The tab of a prompt: a workbench with it."""
-    prompt = get_prompt(actor_of(request), f"{team}/{name}")
-    query = {"prompt": str(prompt)} | {key: request.GET[key] for key in ("version", "against") if key in request.GET}
+    """The tab of a prompt: a workbench with it. The editor posts what is being written, which is nowhere else yet."""
+    by = actor_of(request)
+    prompt = get_prompt(by, f"{team}/{name}")
+    if request.method == "POST":
+        require_play(by, prompt.team)
+        return _page(request, prompt.team, None, _written(request, prompt, by), by)
+    asked = ("version", "against", "with", "model")
+    query = {"prompt": str(prompt)} | {key: request.GET[key] for key in asked if key in request.GET}
     return redirect(f"{reverse('playground-new')}?{urlencode(query)}")
 
 
+def _written(request: HttpRequest, prompt: Prompt, by: Actor) -> Bench:
+    """A workbench with the editor's text, finished or not, and the values that were tried there."""
+    newest = prompt.versions.filter(deleted_at=None).first()
+    kind = newest.type if newest else request.POST.get("type", PromptVersion.Type.TEXT)
+    written = Written.posted(request.POST, str(kind))
+    model = _model_for(written.model, prompt.team, reads.models_for(by))
+    bench = Bench(columns=[texts.of_written(written, prompt=str(prompt), version=texts.UNSAVED, model=model)])
+    try:
+        values = json.loads(request.POST.get("values") or "{}")
+    except (ValueError, RecursionError):
+        values = {}
+    if isinstance(values, dict):
+        bench.inputs = [{str(name): value for name, value in values.items() if isinstance(value, str) and value}]
+    return bench
+
+
+def _model_for(own: str, team: Team, models: list[Deployment]) -> str:
+    """The prompt's own model where it is a deployment, else the first that answers."""
+    names = [str(row) for row in models]
+    for name in (own, f"{team.name}/{own}"):
+        if own and name in names:
+            return name
+    return next((str(row) for row in models if row.endpoint), "")
+
+
 def _team(request: HttpRequest, by: Actor) -> Team:
-    """Of the prompt that is named, else the current one."""
+    """Of the prompt that is named, or the one that is named itself, else the current one."""
     if asked := request.GET.get("prompt"):
         return get_prompt(by, asked).team
+    if asked := request.GET.get("team"):
+        return get_team(by, asked)
     team = current_team(request)
     if team is None:
         raise NotFound("You are in no team yet: ask an administrator for a role in one.")
     return team
 
 
-def _asked(request: HttpRequest, by: Actor) -> Bench:
-    bench = Bench()
-    versions = [request.GET.get("version", "")[:96]]
-    if against := request.GET.get("against", "")[:96]:
-        versions.insert(0, against)
-    chosen = request.GET.get("model", "")[:200]
-    model = chosen or next((str(row) for row in reads.models_for(by) if row.endpoint), "")
+def _asked(request: HttpRequest, team: Team, by: Actor) -> Bench:
+    models, chosen = reads.models_for(by), request.GET.get("model", "")[:200]
     asked = request.GET.get("prompt", "")
-    # A prompt's own parameters stand unless somebody says otherwise.
-    own = {"temperature": "", "max_tokens": ""} if asked else {}
-    bench.columns = [
-        {**bench.columns[0], **own, "prompt": asked, "version": version if asked else "", "model": model}
-        for version in versions
-    ]
+    if not asked:
+        return Bench(columns=[texts.new_column(model=chosen or _model_for("", team, models))])
+    named = [(asked, request.GET.get("version", "")[:96])]
+    if against := request.GET.get("against", "")[:96]:
+        named.insert(0, (request.GET.get("with", "") or asked, against))
+    bench = Bench(columns=[])
+    for prompt, version in named:
+        # A prompt's own parameters stand unless somebody says otherwise.
+        column = texts.new_column(prompt=prompt, version=version, temperature="", max_tokens="")
+        try:
+            own = version_named(column, team, by=by).model if version != "draft" else ""
+        except Problem:
+            own = ""  # the page says what is wrong when it is run
+        bench.columns.append(column | {"model": chosen or _model_for(own, team, models)})
     return bench
 
 
@@ -135,7 +175,16 @@ def _posted(request: HttpRequest, team: Team, session: PlaygroundSession | None,
     bench = Bench.posted({key: str(value) for key, value in request.POST.items()})
     do = request.POST.get("do", "run")
     if do not in ("run", "save"):
-        bench.change(do)
+        verb, _, place = do.rpartition("-")
+        index = whole(place, below=len(bench.columns))
+        try:
+            if verb == "edit-column" and index is not None:
+                bench.take_text(index, team, by=by)
+            else:
+                bench.change(do)
+        except Problem as problem:
+            wrong = Invalid(f"columns[{index}].version", problem.detail)
+            return _page(request, team, session, bench, by, problem=wrong)
         return _page(request, team, session, bench, by)
     try:
         fields: dict[str, Any] = {"columns": bench.columns, "inputs": bench.inputs, "options": bench.options}
@@ -218,7 +267,10 @@ def _page(
         "session": session,
         "team": team,
         "bench": bench,
-        "columns": [(index, column, _errors(errors, index)) for index, column in enumerate(bench.columns)],
+        "columns": [
+            (index, {**column, "own": texts.is_own(column)}, _errors(errors, index))
+            for index, column in enumerate(bench.columns)
+        ],
         "variables": variables,
         "rows": [[(name, row.get(name, "")) for name in variables] for row in bench.inputs],
         "other_rows": [[(name, value) for name, value in row.items() if name not in variables] for row in bench.inputs],
@@ -234,6 +286,10 @@ def _page(
             f"{team.name}/{name}"
             for name in _names(Asset.objects.visible_to(by).filter(team=team, kind="dataset", archived_at=None))
         ],
+        "address": session.get_absolute_url()
+        if session
+        else f"{reverse('playground-new')}?{urlencode({'team': team.name})}",
+        "roles": [*ROLES, PLACEHOLDER],
         "may_edit": may_play and (session is None or is_author(session, by)),
         "may_play": may_play,
         "uses_dataset": bool(bench.options["dataset"].strip()),

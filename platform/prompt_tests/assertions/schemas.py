@@ -87,6 +87,21 @@ def read(output: str) -> Any:
         raise NotJson("The output is JSON that is nested too deeply.") from None
 
 
+def lacking(value: Any, schema: Any) -> str:
+    """What a value lacks of a schema, the outermost first; '' when it is valid."""
+    validator: Any = _Checked(schema, registry=Registry())  # type: ignore[call-arg]  # an empty one: nothing is fetched
+    try:
+        error = next(iter(sorted(validator.iter_errors(value), key=lambda found: len(found.absolute_path))), None)
+    except Unresolvable as missing:
+        return f"The schema refers to something that is not in it: {str(missing)[:200]}"
+    except RecursionError:
+        return "The schema refers to itself without end."
+    if error is None:
+        return ""
+    place = "/".join(str(part) for part in error.absolute_path)
+    return f"{f'At {place}: ' if place else ''}{error.message[:300]}"
+
+
 def decide(output: str, schema: Any) -> tuple[bool, str]:
     """Is it JSON, and valid by the schema where there is one?"""
     try:
@@ -95,14 +110,5 @@ def decide(output: str, schema: Any) -> tuple[bool, str]:
         return False, str(problem)
     if schema is None:
         return True, "It is JSON."
-    validator: Any = _Checked(schema, registry=Registry())  # type: ignore[call-arg]  # an empty one: nothing is fetched
-    try:
-        error = next(iter(sorted(validator.iter_errors(value), key=lambda found: len(found.absolute_path))), None)
-    except Unresolvable as missing:
-        return False, f"The schema refers to something that is not in it: {str(missing)[:200]}"
-    except RecursionError:
-        return False, "The schema refers to itself without end."
-    if error is None:
-        return True, "It is valid by the schema."
-    place = "/".join(str(part) for part in error.absolute_path)
-    return False, f"{f'At {place}: ' if place else ''}{error.message[:300]}"
+    problem_found = lacking(value, schema)
+    return not problem_found, problem_found or "It is valid by the schema."

@@ -111,6 +111,12 @@ $("[name=op][value=discard]")?.addEventListener("click", (event) => {
   HTMLFormElement.prototype.submit.call(form);
 });
 
+// The playground takes what is written here as it stands, with the values that were tried.
+$("[data-play]")?.addEventListener("click", () => {
+  $("[name=values]", form)?.remove();
+  form.append(element("input", { type: "hidden", name: "values", value: JSON.stringify(preview.texts) }));
+});
+
 function help() { $("#editor-keys").showModal(); return true; }
 $("[data-keys]").addEventListener("click", help);
 document.addEventListener("keydown", (event) => {

@@ -11,7 +11,7 @@ export class Save {
     const cancel = $("[data-save-cancel]", this.box);
     const close = element("button", { type: "button", class: "btn", onclick: () => this.dialog.close() }, "Go on writing");
     cancel.replaceWith(close);
-    form.addEventListener("submit", (event) => { event.preventDefault(); if (this.dialog.open) this.send(); else this.open(); });
+    form.addEventListener("submit", (event) => { if (event.submitter?.matches("[data-play]")) return this.write(); event.preventDefault(); if (this.dialog.open) this.send(); else this.open(); });
     $("#branch")?.addEventListener("change", () => this.compare());
     $("[data-save]").addEventListener("click", () => this.open());
   }
