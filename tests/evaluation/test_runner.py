@@ -250,7 +250,8 @@ def test_after_a_killed_worker_another_goes_on_and_no_example_is_scored_twice(
     runner.take_turn(evaluation.pk)
     evaluating.up()
     code = f"import django; django.setup(); from evaluation import runner; runner.take_turn({evaluation.pk})"
-    environment = {**os.environ, "COUNTERSIGN_DATA": str(storage_root.parent)}
+    inside = {"COUNTERSIGN_DATA": str(storage_root.parent), "GATEWAY_INTERNAL_URL": evaluating.stand.url}
+    environment = {**os.environ, **inside}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as worker:
         deadline = time.monotonic() + 60
         while not Example.objects.exists() and time.monotonic() < deadline:
