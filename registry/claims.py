@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-_SPACES = {"scan": 7_301, "convert": 7_302}
+_SPACES = {"scan": 7_301, "convert": 7_302, "complete": 7_303}
 
 
 @contextmanager

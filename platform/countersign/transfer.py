@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -12,13 +13,14 @@ from pathlib import Path
 import httpx
 
 from countersign import resumable
-from countersign.errors import Damaged, Unreachable
+from countersign.errors import Conflict, Damaged, Unreachable
 from countersign.folders import LocalFile, blocks, place_in, sha256
 from countersign.shapes import RemoteFile
 from countersign.transport import ATTEMPTS, Transport, path_of
 
 # From here on a file goes in parts, so that a line that breaks costs one part.
 PARTS_FROM = 64 << 20
+PATIENCE_S = 3600.0  # for the site to hash what was sent
 _BLOCK = 1 << 20
 Progress = Callable[[int], None]
 
@@ -96,8 +98,24 @@ def _upload_parts(
         report(size)
 
     _in_parallel([partial(send, part) for part in upload["parts"] if not part["there"]], threads)
-    http.post(path_of("uploads", upload["id"], "complete"))
+    _complete(http, upload["id"])
     resumable.forget(http.site, team, known)
+
+
+def _complete(http: Transport, upload: str) -> None:
+    """Have the parts put together. The site hashes the whole, which can take longer than a request may: then it is asked again."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            http.post(path_of("uploads", upload, "complete"))
+            return
+        except (Conflict, Unreachable) as error:
+            under_way = isinstance(error, Unreachable) or error.code == "part_in_flight"
+            if not under_way or time.monotonic() >= until:
+                raise
+        time.sleep(1.0)
+        if http.get(path_of("uploads", upload))["state"] == "complete":
+            return
 
 
 def download(

@@ -5,6 +5,8 @@ Nothing here is an event: bytes are governed from when a version takes them (`fi
 
 from __future__ import annotations
 
+import time
+import zlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -20,6 +22,7 @@ from accounts.models import Team
 from accounts.roles import Permission
 from registry import blobs, storage
 from registry.actions.common import person
+from registry.claims import claimed
 from registry.models import Artifact, Asset, Blob, File, Upload, UploadPart
 from registry.storage.base import MAX_PARTS
 
@@ -28,6 +31,7 @@ DEFAULT_PART = 16 * MIB
 MAX_PART = 4096 * MIB
 LIFETIME = timedelta(hours=24)
 MAX_OPEN = 1_000
+PATIENCE_S = 10.0  # of whoever asks for a completion that is under way
 _SALT = "upload-part"
 
 
@@ -133,21 +137,35 @@ def part_address(upload: Upload, number: int) -> str:
 
 
 def complete(*, upload: Upload) -> Blob:
-    """Put the parts together, hash the whole once and give it its name. Twice is once."""
-    found = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
-    if found is None:
-        raise NotFound("This upload was given up, or has expired.")
-    if found.blob is not None:
-        return found.blob
-    _check_parts(found)
+    """Put the parts together, hash the whole once and give it its name. Twice is once: whoever asks while somebody is at it waits
+    for that a while, and is told (409 `part_in_flight`) to ask again. So a request that was cut off costs nothing."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        found = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
+        if found is None:
+            raise NotFound("This upload was given up, or has expired.")
+        if found.blob is not None:
+            return found.blob
+        _check_parts(found)
+        with claimed("complete", zlib.crc32(found.pk.encode())) as mine:
+            if mine:
+                return _complete(upload, found)
+        if time.monotonic() >= until:
+            raise Conflict(
+                "The upload is being put together and hashed. Ask again: nothing is done twice.", code="part_in_flight"
+            )
+        time.sleep(0.25)
+
+
+def _complete(upload: Upload, found: Upload) -> Blob:
     try:
         return _put_together(upload, found)
     except NotFound:
-        # Somebody else completed it while this waited.
-        found = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
-        if found is None or found.blob is None:
+        # Somebody else was done with it just before this began.
+        again = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
+        if again is None or again.blob is None:
             raise
-        return found.blob
+        return again.blob
     except Invalid:
         if not storage.store().mendable:
             _start_over(found)

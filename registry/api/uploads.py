@@ -135,7 +135,8 @@ class UploadComplete(ApiView):
     @extend_schema(
         operation_id="upload_complete",
         summary="Complete an upload",
-        description="The whole is hashed, compared with the announced SHA-256, and stored under it. Large ones take a while; asking again is safe.",
+        description="The whole is hashed, compared with the announced SHA-256, and stored under it. Large ones take a while: where the "
+        "answer is 409 `part_in_flight` or stays out, ask again. It is done once, and the last to ask learns how it ended.",
         request=None,
         responses={200: UploadOut, **PROBLEMS, **FULL},
     )

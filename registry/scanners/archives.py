@@ -25,6 +25,7 @@ MAX_UNPACKED = 1 << 40
 MAX_MEMBERS = 100_000
 MAX_TOLD = 20
 _UNPACK = "Unpack it and upload the files in it."
+_REPACK = "Unpack it and upload the files in it, or pack them as .zip, .tar or .gz: those are looked into."
 _OPAQUE = (
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!\x1a\x07", "RAR"),
@@ -52,7 +53,9 @@ def find(sample: Sample) -> Iterator[Finding]:
     head = sample.head
     for magic, name in _OPAQUE:
         if head.startswith(magic):
-            yield Finding(UNSAFE, "archive", f"A {name} archive, which can't be looked into here.", _UNPACK)
+            yield Finding(
+                UNSAFE, "archive", f"{name} can't be looked into here, so it counts as unsafe unopened.", _REPACK
+            )
             return
     if head.startswith(b"PK\x03\x04") or (sample.form == "archive" and head.startswith(b"PK")):
         yield from _told(sample, _zip_members(sample))
@@ -61,7 +64,7 @@ def find(sample: Sample) -> Iterator[Finding]:
     elif head[257:262] == b"ustar":
         yield from _told(sample, _tar_members(sample, "r:"))
     elif sample.form == "archive":
-        yield Finding(UNSAFE, "archive", "It is named like an archive and is none that can be looked into.", _UNPACK)
+        yield Finding(UNSAFE, "archive", "It is named like an archive and is none that can be looked into.", _REPACK)
 
 
 def _told(sample: Sample, members: Iterable[_Member]) -> Iterator[Finding]:

@@ -54,6 +54,11 @@ class Store(Protocol):
 
     min_part: ClassVar[int]  # bytes of the smallest part of an upload, but for its last
     mendable: ClassVar[bool]  # can parts be put again after `collect` found the whole to be wrong?
+    by_length: ClassVar[bool]  # must `begin` know the length, since each part is written at its place?
+
+    @property
+    def direct(self) -> bool:
+        """Do clients put and fetch bytes by themselves? Then `address` and `part_address` are never ''."""
 
     def open(self, sha256: str) -> BinaryIO:
         """A seekable stream from the beginning. FileNotFoundError when they are not there."""
@@ -79,21 +84,23 @@ class Store(Protocol):
         """Where a client fetches the bytes by itself for some minutes; '' where it can't."""
 
     # Uploads in parts. A handle names one; parts come in any order, at the same time, and again.
-    def begin(self, size: int) -> str: ...
+    def begin(self, size: int) -> str:
+        """A new one. Where the store is not `by_length`, any size but 0 stands for one that nobody knows yet."""
 
     def put_part(
         self, handle: str, number: int, stream: Readable, *, offset: int, size: int, sha256: str | None
     ) -> None:
         """Write one part, whole or not at all as far as `collect` sees it."""
 
-    def part_address(self, handle: str, number: int, *, size: int, valid_s: int) -> str:
-        """Where a client puts the part by itself; '' where it can't."""
+    def part_address(self, handle: str, number: int, *, size: int | None, valid_s: int) -> str:
+        """Where a client puts the part by itself; '' where it can't. size: its bytes, no more and no less; None: not known yet."""
 
     def parts(self, handle: str, whole: dict[int, int]) -> dict[int, int] | None:
         """Sizes by number of the parts that are there (`whole`: if all are); None where only who wrote them knows."""
 
-    def collect(self, handle: str, *, size: int, sha256: str) -> AbstractContextManager[Incoming]:
-        """All parts as one, hashed and compared with `sha256` ('' : whatever it is). No part is written while it is held."""
+    def collect(self, handle: str, *, size: int | None, sha256: str) -> AbstractContextManager[Incoming]:
+        """All parts as one, hashed and compared with `size` and `sha256` (None, '': whatever it is). No part is written while it
+        is held."""
 
     def abort(self, handle: str) -> None:
         """Give up an upload's parts; twice is once."""

@@ -66,6 +66,8 @@ class LocalStore:
 
     min_part: ClassVar[int] = 1
     mendable: ClassVar[bool] = True
+    by_length: ClassVar[bool] = True
+    direct: ClassVar[bool] = False
     root: Path
 
     def path(self, sha256: str) -> Path:
@@ -147,14 +149,14 @@ class LocalStore:
                 _copy(stream, file, hasher, size, over=_part_over(number, size))
             check(hasher.size, hasher.hexdigest(), size, sha256)
 
-    def part_address(self, handle: str, number: int, *, size: int, valid_s: int) -> str:
+    def part_address(self, handle: str, number: int, *, size: int | None, valid_s: int) -> str:
         return ""
 
     def parts(self, handle: str, whole: dict[int, int]) -> dict[int, int] | None:
         return None
 
     @contextmanager
-    def collect(self, handle: str, *, size: int, sha256: str) -> Iterator[Incoming]:
+    def collect(self, handle: str, *, size: int | None, sha256: str) -> Iterator[Incoming]:
         with self._part_file(handle) as file:
             if not _lock(file, 0, 0, wait_s=_LOCK_WAIT_S):
                 raise Conflict(

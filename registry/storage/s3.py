@@ -20,7 +20,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from accounts.errors import Invalid, NotFound
+from accounts.errors import Invalid, NotFound, Unavailable
 from registry.storage.base import (
     BLOCK,
     MAX_PARTS,
@@ -51,14 +51,19 @@ class S3Incoming:
     beginning: bytes
 
     def place(self) -> None:
+        store, target = self.store, self.store.key(self.sha256)
         with said():
-            self.store.client.copy(
-                {"Bucket": self.store.bucket, "Key": self.key},
-                self.store.bucket,
-                self.store.key(self.sha256),
+            store.client.copy(
+                {"Bucket": store.bucket, "Key": self.key},
+                store.bucket,
+                target,
                 ExtraArgs={"CopySourceIfMatch": self.etag},
                 Config=_COPY,
             )
+            # Not every server minds the condition (rclone copies whatever is there): what was copied is looked at again.
+            if store.client.head_object(Bucket=store.bucket, Key=self.key)["ETag"] != self.etag:
+                store.client.delete_object(Bucket=store.bucket, Key=target)
+                raise Unavailable("The object changed in the storage after it was hashed. Send the file again.")
 
     def discard(self) -> None:
         with said():
@@ -75,6 +80,7 @@ class S3Store:
     signer: Any
     min_part: ClassVar[int] = 5 * MIB
     mendable: ClassVar[bool] = False  # the parts are one object then
+    by_length: ClassVar[bool] = False
 
     @classmethod
     def at(cls, url: str) -> S3Store:
@@ -90,6 +96,10 @@ class S3Store:
         public = asked.get("public")
         signer = _client(public, asked.get("region")) if public else client
         return cls(parts.netloc, prefix, client, None if asked.get("direct") == "no" else signer)
+
+    @property
+    def direct(self) -> bool:
+        return self.signer is not None
 
     def key(self, sha256: str) -> str:
         return f"{self.prefix}blobs/{sha256[:2]}/{sha256}"
@@ -143,11 +153,7 @@ class S3Store:
                 self.client.delete_object(Bucket=self.bucket, Key=item["Key"])
                 removed += 1
         before = datetime.now(UTC) - timedelta(seconds=older_than_s)
-        with said():
-            open_ones = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=f"{self.prefix}tmp/").get(
-                "Uploads", []
-            )
-        for one in open_ones:
+        for one in self._open_uploads():
             if one["Initiated"] < before and not in_use(f"{one['Key']} {one['UploadId']}"):
                 self.abort(f"{one['Key']} {one['UploadId']}")
                 removed += 1
@@ -199,12 +205,13 @@ class S3Store:
             except FileNotFoundError:
                 raise _no_upload() from None
 
-    def part_address(self, handle: str, number: int, *, size: int, valid_s: int) -> str:
+    def part_address(self, handle: str, number: int, *, size: int | None, valid_s: int) -> str:
         if self.signer is None:
             return ""
         key, upload_id = handle.split(" ", 1)
-        # The length is signed too: nobody puts more there than was announced.
-        part = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number, "ContentLength": size}
+        part = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
+        if size is not None:
+            part["ContentLength"] = size  # signed too: nobody puts more there than was announced
         return str(self.signer.generate_presigned_url("upload_part", Params=part, ExpiresIn=min(valid_s, 7 * 86_400)))
 
     def parts(self, handle: str, whole: dict[int, int]) -> dict[int, int] | None:
@@ -218,7 +225,7 @@ class S3Store:
             return whole if self._size(key) is not None else {}
 
     @contextmanager
-    def collect(self, handle: str, *, size: int, sha256: str) -> Iterator[Incoming]:
+    def collect(self, handle: str, *, size: int | None, sha256: str) -> Iterator[Incoming]:
         key, upload_id = handle.split(" ", 1)
         with said():
             if not upload_id:
@@ -263,6 +270,14 @@ class S3Store:
             for page in pages:
                 found.update({part["PartNumber"]: (part["Size"], part["ETag"]) for part in page.get("Parts", [])})
         return found
+
+    def _open_uploads(self) -> list[Any]:
+        # Where there never was one, rclone answers NoSuchUpload.
+        with suppress(FileNotFoundError), said():
+            pages = self.client.get_paginator("list_multipart_uploads")
+            found = pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}tmp/")
+            return [one for page in found for one in page.get("Uploads", [])]
+        return []
 
     def _listed(self, prefix: str, older_than_s: float) -> Iterator[Any]:
         before = datetime.now(UTC) - timedelta(seconds=older_than_s)

@@ -171,8 +171,10 @@ class Multipart:
             if self._buffer:
                 self._send()
             parts = [{"PartNumber": number, "ETag": sent.result()} for number, sent in enumerate(self._sent, 1)]
-            answer = store.client.complete_multipart_upload(
+            store.client.complete_multipart_upload(
                 Bucket=store.bucket, Key=self._key, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
             )
+            # The object's own: some servers answer the completion with another one (rclone: of the parts).
+            answer = store.client.head_object(Bucket=store.bucket, Key=self._key)
         self._finished = True
         return str(answer["ETag"])

@@ -61,7 +61,8 @@
   const reason = ({ status, body }) =>
     Object.values(body.errors || {}).flat().join(" ") || body.detail || body.title ||
     (status ? `The site answered ${status}.` : "The connection broke off.");
-  const passes = ({ status, broke, body }) => broke === "network" || status >= 500 && status !== 507 || (body.type || "").endsWith(":part_in_flight");
+  const isBusy = ({ body }) => (body.type || "").endsWith(":part_in_flight");
+  const passes = (answer) => answer.broke === "network" || answer.status >= 500 && answer.status !== 507 || isBusy(answer);
 
   const address = (path) => form.dataset.upload + path.split("/").map(encodeURIComponent).join("/");
 
@@ -166,7 +167,12 @@
   const store = async (job) => {
     job.state = "storing";
     show(job, "Checking…");
+    // The site hashes the whole: where that takes longer than a request may, it is asked again, and does it once.
     let answer = await send("POST", `/api/v1/uploads/${job.upload}/complete`);
+    for (let ask = 0; passes(answer) && ask < (isBusy(answer) ? 600 : TRIES) && job.state === "storing"; ask += 1) {
+      await new Promise((ready) => setTimeout(ready, 1000));
+      answer = await send("POST", `/api/v1/uploads/${job.upload}/complete`);
+    }
     if (answer.status < 300 && !answer.broke) answer = await send("POST", form.dataset.upload.replace(/\/$/, ""), { path: job.path, upload: job.upload }, { json: true });
     if (job.state === "cancelled") return;
     answer.status < 300 && !answer.broke ? finish(job) : fail(job, reason(answer));

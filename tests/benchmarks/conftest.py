@@ -6,16 +6,20 @@ to minute.
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from tests.story.conftest import Instance, wait_for
+from tests.conftest import make_cast, truncate_everything
+from tests.story.conftest import Instance, free_ports, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "test-results" / "benchmarks.json"
@@ -124,3 +128,37 @@ def database(instance: Instance) -> Iterator[psycopg.Connection]:
 def quiet(seconds: float) -> None:
     """Let what was begun come to its end."""
     time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Lean:
+    """The site alone, as it runs, on the tests' PostgreSQL: for what needs neither Ray nor the demo. `key`: Alice's."""
+
+    site: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def lean(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lean]:
+    from accounts.access import Actor
+    from accounts.actions import create_key
+
+    folder = tmp_path_factory.mktemp("site")
+    with django_db_blocker.unblock():
+        _, key = create_key(name="bench", by=Actor(make_cast().alice))
+        port = free_ports()
+        command = [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers",
+            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", "config.wsgi:application",
+        ]  # fmt: skip
+        environment = {**os.environ, "COUNTERSIGN_DATA": str(folder / "data")}
+        with (folder / "log").open("wb") as log:
+            started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for("site", lambda: httpx.get(f"{address}/healthz").status_code == 200, timeout_s=180)
+            yield Lean(address, key)
+        finally:
+            started.terminate()
+            started.wait(timeout=30)
+            truncate_everything()

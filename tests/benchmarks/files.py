@@ -18,6 +18,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -209,20 +210,25 @@ def measure(site: Site, folder: Path, mib: int, rounds: int, peer: Peer | None =
     site.upload(f"{base}/files/warm.txt", write_small(folder / "warm.txt"))
     memory = Memory(site.processes())
     memory.start()
-    for _ in range(rounds):
+
+    def timed(what: str, act: Callable[[], object]) -> None:
+        """Said as it goes, so that whoever waits sees what is slow."""
+        times[what].append(seconds(act))
+        print(f"  {what}: {mib / times[what][-1]:,.0f} MiB/s", file=sys.stderr, flush=True)
+
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}, {mib:,} MiB", file=sys.stderr, flush=True)
         target.unlink(missing_ok=True)
-        times["cp"].append(seconds(lambda: shutil_cp(source, target)))
-        times["sha256sum"].append(
-            seconds(lambda: subprocess.run(["sha256sum", source], check=True, capture_output=True))
-        )
-        times["hashlib"].append(seconds(lambda: hash_file(source)))
-        times["up_in_parts"].append(seconds(lambda: site.upload_in_parts(f"{base}/files/parts.safetensors", source)))
-        times["up"].append(seconds(lambda: site.upload(f"{base}/files/weights.safetensors", source)))
+        timed("cp", lambda: shutil_cp(source, target))
+        timed("sha256sum", lambda: subprocess.run(["sha256sum", source], check=True, capture_output=True))
+        timed("hashlib", lambda: hash_file(source))
+        timed("up_in_parts", lambda: site.upload_in_parts(f"{base}/files/parts.safetensors", source))
+        timed("up", lambda: site.upload(f"{base}/files/weights.safetensors", source))
         target.unlink(missing_ok=True)
-        times["down"].append(seconds(lambda: site.download(f"{base}/files/weights.safetensors", target)))
+        timed("down", lambda: site.download(f"{base}/files/weights.safetensors", target))
         if peer:
-            times["mlflow_up"].append(seconds(lambda: peer.upload(source)))
-            times["mlflow_down"].append(seconds(lambda: peer.download(peer_target)))
+            timed("mlflow_up", lambda: peer.upload(source))
+            timed("mlflow_down", lambda: peer.download(peer_target))
             peer_target.unlink()
     grown = memory.finish()
     if hash_file(target) != digest:

@@ -10,19 +10,14 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.benchmarks.conftest import Report
-from tests.conftest import make_cast, truncate_everything
-from tests.story.conftest import free_ports, wait_for
+from tests.benchmarks.conftest import Lean, Report
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.django_db(transaction=True)]
-ROOT = Path(__file__).resolve().parent.parent.parent
 FILES, SIZE = 200, 64 * 1024
 ROUNDS = 3
 
@@ -79,33 +74,9 @@ def _plain(folder: Path, target: Path) -> float:
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[dict[str, str]]:
-    """The site as it runs, and what a client's environment says of it."""
-    from accounts.access import Actor
-    from accounts.actions import create_key
-
-    with django_db_blocker.unblock():
-        _, key = create_key(name="snapshot", by=Actor(make_cast().alice))
-        port = free_ports()
-        command = [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers",
-            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", "config.wsgi:application",
-        ]  # fmt: skip
-        log = (tmp_path_factory.mktemp("site") / "log").open("wb")
-        started = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
-        try:
-            wait_for("site", lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200, timeout_s=180)
-            yield {"HF_ENDPOINT": f"http://127.0.0.1:{port}/hf", "HF_TOKEN": key}
-        finally:
-            started.terminate()
-            started.wait(timeout=30)
-            truncate_everything()
-
-
-def test_a_snapshot_of_200_files(site: dict[str, str], report: Report, folder: Path, tmp_path: Path) -> None:
+def test_a_snapshot_of_200_files(lean: Lean, report: Report, folder: Path, tmp_path: Path) -> None:
     environment = {
-        **site, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(tmp_path / "home"),
+        "HF_ENDPOINT": f"{lean.site}/hf", "HF_TOKEN": lean.key, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(tmp_path / "home"),
     }  # fmt: skip
     name = "acme/snapshot"
     _run(

@@ -132,6 +132,34 @@ def test_a_large_file_goes_in_parts_and_only_the_missing_ones_go_again(model, fo
     assert sent == ["", "", ""]
 
 
+def test_a_completion_that_takes_long_is_asked_for_again(model, folder, monkeypatch, tmp_path):
+    from accounts.errors import Conflict
+    from countersign import transfer, transport
+    from countersign.errors import Unreachable
+    from registry.actions import uploads
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "PARTS_FROM", 1 << 20)
+    (folder / "big.bin").write_bytes(bytes(2 << 20))
+    real, post, asked = uploads.complete, transport.Transport.post, []
+
+    def busy(*, upload):
+        if len(asked) == 1:
+            raise Conflict("It is being hashed.", code="part_in_flight")
+        return real(upload=upload)
+
+    def cut_off(self, path, body=None):
+        if path.endswith("/complete"):
+            asked.append(path)
+            if len(asked) == 2:
+                raise Unreachable("the answer stayed out")
+        return post(self, path, body)
+
+    monkeypatch.setattr(uploads, "complete", busy)
+    monkeypatch.setattr(transport.Transport, "post", cut_off)
+    assert model.push(folder, threads=1).is_registered and len(asked) == 3
+
+
 def test_an_alias_that_is_protected_becomes_a_request_and_the_approval_can_be_verified(
     model, folder, client_for, cast, tmp_path
 ):

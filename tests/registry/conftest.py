@@ -4,6 +4,14 @@ import io
 import json
 import os
 import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,12 +71,7 @@ def storage_root(settings: Any, tmp_path: Any) -> Any:
     return settings.STORAGE
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Any:
-    """The address of an S3 server: the one that S3_TEST_ENDPOINT names, else moto's, over HTTP like any other."""
-    if found := os.environ.get("S3_TEST_ENDPOINT"):
-        yield found
-        return
+def moto_server(_: Path) -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     patch = pytest.MonkeyPatch()
@@ -82,20 +85,72 @@ def s3_server() -> Any:
     patch.undo()
 
 
+def rclone_server(folder: Path) -> Iterator[str]:
+    """rclone over a folder: another make than moto's, which keeps bytes on disk and checks every signature."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        Path(sys.executable).with_name("rclone"), "serve", "s3", "--config", "", "--auth-key", f"{S3_KEY},{S3_KEY}",
+        "--addr", f"127.0.0.1:{port}", folder,
+    ]  # fmt: skip
+    with (folder.parent / "rclone.log").open("wb") as log:
+        process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < until, "rclone does not answer"
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+S3_SERVERS: dict[str, Callable[[Path], Iterator[str]]] = {"moto": moto_server, "rclone": rclone_server}
+S3_KEY = "S3RVER"
+
+
+@pytest.fixture(scope="session")
+def s3_address(tmp_path_factory: Any) -> Any:
+    """s3_address('rclone') -> where this S3 server listens, started once. S3_TEST_ENDPOINT stands for them all where it is set."""
+    with ExitStack() as stack:
+
+        @cache
+        def address(kind: str) -> str:
+            started = contextmanager(S3_SERVERS[kind])(tmp_path_factory.mktemp(kind))
+            return os.environ.get("S3_TEST_ENDPOINT") or stack.enter_context(started)
+
+        yield address
+
+
 @pytest.fixture
-def bucket(s3_server: str, settings: Any, storage_root: Any, monkeypatch: Any) -> Any:
-    """A fresh bucket that is the site's storage; parts may be small in it."""
+def make_bucket(s3_address: Any, settings: Any, storage_root: Any, monkeypatch: Any) -> Any:
+    """make_bucket('moto') -> a fresh bucket of this server, which is the site's storage; parts may be small in it."""
     from registry import storage
     from registry.storage.s3 import S3Store
 
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "S3RVER")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "S3RVER")
-    monkeypatch.setattr(S3Store, "min_part", 1)
-    name = f"test-{secrets.token_hex(6)}"
-    settings.STORAGE_URL = f"s3://{name}/some/where?endpoint={s3_server}&region=us-east-1"
-    store = storage.store()
-    store.client.create_bucket(Bucket=name)
-    return store
+    def make(kind: str) -> Any:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_KEY)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_KEY)
+        monkeypatch.setattr(S3Store, "min_part", 1)
+        name = f"test-{secrets.token_hex(6)}"
+        settings.STORAGE_URL = f"s3://{name}/some/where?endpoint={s3_address(kind)}&region=us-east-1"
+        store = storage.store()
+        store.client.create_bucket(Bucket=name)
+        return store
+
+    return make
+
+
+@pytest.fixture(params=list(S3_SERVERS))
+def bucket(request: Any, make_bucket: Any) -> Any:
+    """A fresh bucket of every server that a package brings."""
+    return make_bucket(request.param)
 
 
 @pytest.fixture

@@ -9,6 +9,5 @@ def kept_bytes() -> int:
     if not hasattr(store, "client"):
         return sum(path.stat().st_blocks and path.stat().st_size for path in store.root.rglob("*") if path.is_file())
     listed = store.client.list_objects_v2(Bucket=store.bucket).get("Contents", [])
-    open_ones = store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", [])
-    parts = [size for one in open_ones for size, _ in store._parts(one["Key"], one["UploadId"]).values()]
+    parts = [size for one in store._open_uploads() for size, _ in store._parts(one["Key"], one["UploadId"]).values()]
     return sum(item["Size"] for item in listed) + sum(parts)

@@ -27,6 +27,20 @@ def test_the_section_asks_for_itself_until_all_is_known(version, cast, client_of
     assert "/signature" in section and "/bom" in section
 
 
+def test_what_cannot_be_looked_into_is_unsafe_and_says_what_to_do(make_asset, make_version, cast, client_of, api):
+    packed = {"a.7z": b"7z\xbc\xaf\x27\x1c", "b.rar": b"Rar!\x1a\x07", "c.jsonl.zst": b"\x28\xb5\x2f\xfd", "d.lz4": b"\x04\x22\x4d\x18"}  # fmt: skip
+    version = make_version(make_asset(), model_files(**{name: head + bytes(50) for name, head in packed.items()}))
+    scan(version.pk)
+    page = client_of(cast.victor).get(f"{BASE}/supply").content.decode()
+    found = api(cast.victor).get(f"/api/v1{BASE}/scan").json()
+    told = {one["path"]: one["findings"] for one in found["files"] if one["path"] in packed}
+    for (path, (finding,)), name in zip(sorted(told.items()), ("7z", "RAR", "zstd", "LZ4"), strict=True):
+        assert finding["text"] == f"{name} can't be looked into here, so it counts as unsafe unopened."
+        assert "upload the files in it, or pack them as .zip, .tar or .gz" in finding["remedy"]
+        assert finding["level"] == "unsafe" and path in page and finding["remedy"] in page
+    assert found["verdict"] == "unsafe" and len(told) == 4
+
+
 def test_only_who_may_edit_sees_the_button_and_a_failure_says_why(version, cast, client_of):
     scan(version.pk)
     assert b"Convert to safetensors" not in client_of(cast.victor).get(BASE).content

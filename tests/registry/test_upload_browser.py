@@ -105,6 +105,7 @@ def test_cancelling_leaves_nothing(page, draft, tmp_path):
 
 
 @pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("bucket", ["moto"], indirect=True)
 def test_without_the_buckets_permission_parts_go_by_way_of_the_site(page, draft, tmp_path):
     """The bucket sends no CORS headers, so the browser may not put anything there."""
     (tmp_path / "large.txt").write_bytes(bytes(20 * MIB))

@@ -16,17 +16,23 @@ from accounts.errors import Conflict, Invalid, NotFound
 from registry import actions, storage, tasks
 from registry.actions import uploads
 from registry.models import Asset, Blob, File, Upload
+from tests.registry.conftest import S3_SERVERS
 from tests.registry.stores import kept_bytes
 
 CONTENT = os.urandom(2_500)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(autouse=True, params=["local", "s3"])
+@pytest.fixture(autouse=True, params=["folder", *S3_SERVERS])
 def anywhere(request, storage_root):
-    """Every test here holds for a folder and for a bucket."""
-    if request.param == "s3":
-        request.getfixturevalue("bucket")
+    """Every test here holds for a folder and for a bucket of each server."""
+    if request.param != "folder":
+        request.getfixturevalue("make_bucket")(request.param)
+    return request.param
+
+
+# rclone streams parts on as they come, and takes none again with other bytes (501): whoever changed a file begins anew.
+REPLACES_PARTS = pytest.mark.parametrize("anywhere", ["folder", "moto"], indirect=True)
 
 
 @pytest.fixture
@@ -43,6 +49,7 @@ def put(upload, *numbers, content=CONTENT):
         uploads.put_part(upload=upload, number=number, stream=io.BytesIO(content[offset : offset + size]))
 
 
+@REPLACES_PARTS
 def test_parts_in_any_order_and_again_make_the_whole(begin, storage_root, make_asset, make_draft, cast, actor):
     upload = begin(sha256=SHA256.upper())
     put(upload, 3, 1, content=bytes(2_500))
@@ -161,6 +168,7 @@ def test_bytes_of_a_live_upload_are_not_swept(begin, storage_root):
 
 
 @pytest.mark.django_db(transaction=True)
+@REPLACES_PARTS
 def test_racing_writers_of_one_part_leave_one_of_them_whole(begin):
     """Two bodies of one part at once: what is there afterwards is one or the other, never a mixture."""
     size = 3 << 20
@@ -268,7 +276,7 @@ def test_restricted_bytes_stay_usable_within_their_own_asset(cast, actor, make_a
     assert not uploads.holds(cast.team, SHA256, by=actor(cast.alice))
 
 
-@pytest.mark.parametrize("anywhere", ["local"], indirect=True)
+@pytest.mark.parametrize("anywhere", ["folder"], indirect=True)
 def test_rest_end_to_end_with_signed_parts(cast, api, client, make_asset, make_draft):
     draft = make_draft(make_asset(), {})
     alice = api(cast.alice)
@@ -317,7 +325,7 @@ def test_rest_refuses_in_words(cast, api, storage_root, settings):
     assert api(cast.mallory).post("/api/v1/uploads", {"team": "acme", "size": 1}).status_code == 404
 
 
-@pytest.mark.parametrize("anywhere", ["s3"], indirect=True)
+@pytest.mark.parametrize("anywhere", list(S3_SERVERS), indirect=True)
 def test_parts_go_to_the_bucket_by_themselves_and_are_hashed_before_they_count(cast, api, make_asset, make_draft):
     """By the addresses alone, without a key; the whole is read and hashed by the site before it has a name."""
     alice, draft = api(cast.alice), make_draft(make_asset(), {})
@@ -344,7 +352,7 @@ def test_parts_go_to_the_bucket_by_themselves_and_are_hashed_before_they_count(c
     assert alice.post(base, {"path": "one.txt", "upload": upload["id"]}).status_code == 201
 
 
-@pytest.mark.parametrize("anywhere", ["s3"], indirect=True)
+@pytest.mark.parametrize("anywhere", list(S3_SERVERS), indirect=True)
 def test_a_completion_that_was_cut_short_is_taken_up_again(begin):
     upload = begin(sha256=SHA256)
     put(upload, 1, 2, 3)
@@ -352,3 +360,34 @@ def test_a_completion_that_was_cut_short_is_taken_up_again(begin):
         pass  # the parts are one object now, and nobody wrote down whose
     assert len(uploads.parts_there(upload)) == 3
     assert uploads.complete(upload=upload).sha256 == SHA256
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("anywhere", ["folder", "moto"], indirect=True)
+def test_who_asks_while_it_is_hashed_waits_and_nothing_is_hashed_twice(begin, monkeypatch):
+    upload = begin(sha256=SHA256)
+    put(upload, 1, 2, 3)
+    hashing, go_on, real, done = threading.Event(), threading.Event(), uploads._put_together, []
+
+    def slow(*given):
+        done.append("hashed")
+        hashing.set()
+        assert go_on.wait(30)
+        return real(*given)
+
+    def first():
+        uploads.complete(upload=Upload.objects.get())
+        connection.close()
+
+    monkeypatch.setattr(uploads, "_put_together", slow)
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert hashing.wait(30)
+    monkeypatch.setattr(uploads, "PATIENCE_S", 0.1)
+    with pytest.raises(Conflict, match="being put together") as caught:
+        uploads.complete(upload=upload)
+    assert caught.value.code == "part_in_flight"
+    monkeypatch.setattr(uploads, "PATIENCE_S", 30.0)
+    threading.Timer(0.5, go_on.set).start()
+    assert uploads.complete(upload=upload).sha256 == SHA256 and done == ["hashed"]
+    thread.join()

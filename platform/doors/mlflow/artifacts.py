@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from accounts.errors import Invalid
 from accounts.numbers import whole
 from doors.mlflow import registry_files
-from doors.mlflow.base import Answer, Call, MlflowError, by_method, invalid, missing
+from doors.mlflow.base import Answer, Call, by_method, invalid, missing
 from doors.mlflow.tracking_base import run_of, team_of, tracked
 from doors.mlflow.tracking_shapes import run_root
 from registry.downloads import file_response
@@ -62,7 +62,7 @@ def of_run(call: Call) -> Answer:
 
 @tracked("PUT", raw=True)
 def upload(call: Call, address: str) -> Answer:
-    experiment, name, model, path = _whole(address)
+    experiment, name, model, path = whole_path(address)
     owner = owner_at(call, experiment, name, model=model)
     length = call.request.META.get("CONTENT_LENGTH") or ""
     chunked = call.request.headers.get("Transfer-Encoding", "").lower() == "chunked"
@@ -73,7 +73,7 @@ def upload(call: Call, address: str) -> Answer:
 
 @tracked("GET", "HEAD", raw=True)
 def download(call: Call, address: str) -> Answer:
-    experiment, name, model, path = _whole(address)
+    experiment, name, model, path = whole_path(address)
     owner = owner_at(call, experiment, name, model=model)
     artifact = reads.get_artifact(owner, path)
     reads.check_left(call.by, owner, [artifact.blob_id])
@@ -93,16 +93,8 @@ def delete(call: Call, address: str) -> Answer:
     return {}
 
 
-@tracked("GET", "POST", raw=True)
-def not_here(call: Call, rest: str = "") -> Answer:
-    """Uploads in parts and presigned addresses: the client falls back to sending the file whole."""
-    team_of(call)
-    raise MlflowError(
-        "NOT_IMPLEMENTED", "This server takes and gives whole files: send them to mlflow-artifacts/artifacts."
-    )
-
-
-def _whole(address: str) -> tuple[str, str, bool, str]:
+def whole_path(address: str) -> tuple[str, str, bool, str]:
+    """`split`, of a file."""
     experiment, name, model, path = split(address)
     with suppress(Invalid):
         check_artifact_path(path)

@@ -29,6 +29,8 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Too
 from accounts.middleware import address_of
 from accounts.models import Team
 from accounts.rest import storable, unstorable
+from registry import storage
+from tracking.actions import takes_parts
 
 logger = logging.getLogger(__name__)
 Answer: TypeAlias = Mapping[str, Any] | HttpResponseBase
@@ -326,8 +328,9 @@ def server_info(call: Call) -> Answer:
         "store_type": "SqlStore",
         "workspaces_enabled": True,
         "trace_archival_enabled": False,
-        "multipart_uploads_enabled": False,
-        "multipart_downloads_enabled": False,
+        # Into and out of a bucket the client's bytes go by themselves.
+        "multipart_uploads_enabled": takes_parts(),
+        "multipart_downloads_enabled": storage.store().direct,
         "artifact_serving_enabled": True,
         "presigned_upload_run_id_supported": False,
         "presigned_upload_model_id_supported": False,

@@ -9,7 +9,7 @@ from doors.mlflow.registry_models import find
 from doors.mlflow.registry_versions import version_numbered
 from registry import actions, gates
 from registry.downloads import file_response, sends_bytes
-from registry.models import Version
+from registry.models import File, Version
 
 
 def list_version_files(call: Call, address: str) -> Mapping[str, Any]:
@@ -22,13 +22,29 @@ def list_version_files(call: Call, address: str) -> Mapping[str, Any]:
     return {"files": found} if found else {}
 
 
-@endpoint("GET", "HEAD")
-def download(call: Call, team: str, name: str, number: int, path: str) -> Answer:
+def file_at(call: Call, team: str, name: str, number: int, path: str) -> tuple[Version, File]:
+    """A file that the caller may have. Of HEAD too: it answers what GET would."""
     version = version_at(call, team, name, number)
     file = version.files.select_related("blob").filter(path=path).first()
     if file is None:
         raise missing(f"No such artifact: '{path}' in version {number} of {name}.")
-    gates.check_read(call.by, version.asset)  # of HEAD too: it answers what GET would
+    gates.check_read(call.by, version.asset)
+    return version, file
+
+
+def file_to_leave(call: Call, address: str) -> tuple[str, int, str]:
+    """Hash, size and path of 'models/<team>/<name>/<number>/<path>', whose bytes the caller is about to fetch elsewhere."""
+    parts = address.split("/", 4)
+    if len(parts) < 5 or not parts[3].isdecimal():
+        raise missing(f"There is nothing at '{address[:300]}'.")
+    version, file = file_at(call, parts[1], parts[2], int(parts[3]), parts[4])
+    actions.record_download(version=version, what={"path": file.path}, by=call.by)
+    return file.blob_id, file.blob.size, file.path
+
+
+@endpoint("GET", "HEAD")
+def download(call: Call, team: str, name: str, number: int, path: str) -> Answer:
+    version, file = file_at(call, team, name, number, path)
     response = file_response(call.request, sha256=file.blob_id, size=file.blob.size, path=path)
     if sends_bytes(response):
         actions.record_download(version=version, what={"path": path}, by=call.by)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from doors.mlflow import artifacts, logged_models
+from doors.mlflow import artifact_parts, artifacts, logged_models
 from doors.mlflow import tracking_experiments as experiments
 from doors.mlflow import tracking_runs as runs
 
@@ -49,6 +49,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{_FILES}/artifacts", artifacts.listing, name="mlflow-artifacts"),
     # A version's files (models/<team>/<name>/<number>/…) are the registry's, whose addresses come before these.
     path(f"{_FILES}/artifacts/<path:address>", artifacts.file, name="mlflow-artifact"),
-    path(f"{_FILES}/mpu/<path:rest>", artifacts.not_here, name="mlflow-artifact-parts"),
-    path(f"{_FILES}/presigned/<path:rest>", artifacts.not_here, name="mlflow-artifact-presigned"),
+    path(f"{_FILES}/mpu/create/<path:address>", artifact_parts.create, name="mlflow-artifact-parts"),
+    path(f"{_FILES}/mpu/complete/<path:address>", artifact_parts.complete, name="mlflow-artifact-parts-complete"),
+    path(f"{_FILES}/mpu/abort/<path:address>", artifact_parts.abort, name="mlflow-artifact-parts-abort"),
+    path(f"{_FILES}/presigned/<path:address>", artifact_parts.presigned, name="mlflow-artifact-presigned"),
 ]

@@ -47,32 +47,41 @@ def put_artifact(
 ) -> Artifact:
     """Keep a file under this path; one of the same path is replaced. The bytes stream to the store, and are stored once. `size`
     and `sha256` (hex): what the sender says of them; Invalid where it is not so."""
+    check_owner(owner, path, by)
+    incoming = storage.receive(stream, limit=settings.MAX_FILE_BYTES, expected_size=size, expected_sha256=sha256)
+    try:
+        return keep(owner=owner, path=path, incoming=incoming, by=by)
+    finally:
+        incoming.discard()
+
+
+def check_owner(owner: Owner, path: str, by: Actor) -> None:
+    """Raise unless the actor may put a file at this path now."""
     require(by, Permission.RUN_CREATE, owner.team)
-    user = person(by)
     check_artifact_path(path)
     if owner.deleted_at is not None:
         raise Conflict("It is deleted, and takes no files until it is restored.", code="run_is_deleted")
-    incoming = storage.receive(stream, limit=settings.MAX_FILE_BYTES, expected_size=size, expected_sha256=sha256)
-    try:
-        with transaction.atomic():
-            rows = Artifact.objects.filter(owner_kind=kind_of(owner), owner_id=owner.pk)
-            _require_free(rows, path)
-            old = rows.filter(path=path).values_list("blob_id", flat=True).first()
-            artifact, _ = Artifact.objects.update_or_create(
-                owner_kind=kind_of(owner),
-                owner_id=owner.pk,
-                path=path,
-                defaults={
-                    "team": owner.team,
-                    "blob": blobs.claim(incoming),
-                    "added_by": user,
-                    "added_at": timezone.now(),
-                },
-            )
-            if old and old != artifact.blob_id:
-                blobs.release_after_commit(old)
-    finally:
-        incoming.discard()
+
+
+@transaction.atomic
+def keep(*, owner: Owner, path: str, incoming: storage.Incoming, by: Actor) -> Artifact:
+    """Give received bytes their place among the owner's files. `check_owner` comes first."""
+    rows = Artifact.objects.filter(owner_kind=kind_of(owner), owner_id=owner.pk)
+    _require_free(rows, path)
+    old = rows.filter(path=path).values_list("blob_id", flat=True).first()
+    artifact, _ = Artifact.objects.update_or_create(
+        owner_kind=kind_of(owner),
+        owner_id=owner.pk,
+        path=path,
+        defaults={
+            "team": owner.team,
+            "blob": blobs.claim(incoming),
+            "added_by": person(by),
+            "added_at": timezone.now(),
+        },
+    )
+    if old and old != artifact.blob_id:
+        blobs.release_after_commit(old)
     return artifact
 
 

@@ -21,7 +21,10 @@ def _read(**more: Any) -> Rule:
 
 
 _SEARCH = _read(body={"experiment_ids": ["{experiment_id}"], "max_results": 10}, quiet="it searches")
-_NO_PARTS = dict.fromkeys(("GET", "POST"), _read(ok=(501,), quiet="there is no such thing"))
+# Files lie in a folder here, where MLflow's client is told to send and fetch them whole.
+_FOLDER = {"address": "{experiment_id}/{lab_run}/artifacts"}
+_WHOLE = {"ok": (501,), "quiet": "files go whole to and from a folder"}
+_PARTS = {"POST": _read(body={"path": "a.bin", "upload_id": "x"}, values=_FOLDER, **_WHOLE)}
 _CHART = {"GET": _read(query="run_ids={run_uuid}&metric_key=loss")}
 MLFLOW_TRACKING: Table = {
     "mlflow-experiments-create": {"POST": _log({"name": "fresh"})},
@@ -68,5 +71,8 @@ MLFLOW_TRACKING: Table = {
         "PUT": _log(b"x", values=_FILE, quiet="files of runs are governed from when a version is registered of them"),
         "DELETE": _log({}, values=_FILE, quiet="files of runs are governed from when a version is registered of them"),
     },
-    **dict.fromkeys(("mlflow-artifact-parts", "mlflow-artifact-presigned"), _NO_PARTS),
+    "mlflow-artifact-parts": _PARTS,
+    "mlflow-artifact-parts-complete": _PARTS,
+    "mlflow-artifact-parts-abort": _PARTS,
+    "mlflow-artifact-presigned": {"GET": _read(values=_FILE, **_WHOLE)},
 }
