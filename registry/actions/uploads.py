@@ -141,35 +141,25 @@ def complete(*, upload: Upload) -> Blob:
     for that a while, and is told (409 `part_in_flight`) to ask again. So a request that was cut off costs nothing."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        found = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
-        if found is None:
-            raise NotFound("This upload was given up, or has expired.")
-        if found.blob is not None:
-            return found.blob
-        _check_parts(found)
-        with claimed("complete", zlib.crc32(found.pk.encode())) as mine:
+        with claimed("complete", zlib.crc32(upload.pk.encode())) as mine:
+            found = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
+            if found is None:
+                raise NotFound("This upload was given up, or has expired.")
+            if found.blob is not None:
+                return found.blob
             if mine:
-                return _complete(upload, found)
+                _check_parts(found)
+                try:
+                    return _put_together(upload, found)
+                except Invalid:
+                    if not storage.store().mendable:
+                        _start_over(found)
+                    raise
         if time.monotonic() >= until:
             raise Conflict(
                 "The upload is being put together and hashed. Ask again: nothing is done twice.", code="part_in_flight"
             )
         time.sleep(0.25)
-
-
-def _complete(upload: Upload, found: Upload) -> Blob:
-    try:
-        return _put_together(upload, found)
-    except NotFound:
-        # Somebody else was done with it just before this began.
-        again = Upload.objects.filter(pk=upload.pk).select_related("blob").first()
-        if again is None or again.blob is None:
-            raise
-        return again.blob
-    except Invalid:
-        if not storage.store().mendable:
-            _start_over(found)
-        raise
 
 
 def _start_over(upload: Upload) -> None:
