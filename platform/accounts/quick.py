@@ -157,7 +157,8 @@ def fetch(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """All of its rows. Parameters are written as %(name)s."""
-    text, names = _numbered(statement)
+    usual = len(statement) < _LONG  # what a caller's filter makes longer is not kept, neither here nor by PostgreSQL
+    text, names = _numbered(statement) if usual else _numbered.__wrapped__(statement)
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     # Django turns prepared statements off. Planning these joins costs more than running them, so they are prepared here, which
@@ -165,9 +166,12 @@ def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]
     before, raw.prepare_threshold = raw.prepare_threshold, 0
     try:
         with psycopg.RawCursor(raw) as cursor:
-            return cursor.execute(text, [values[name] for name in names], prepare=True).fetchall()
+            return cursor.execute(text, [values[name] for name in names], prepare=usual).fetchall()
     finally:
         raw.prepare_threshold = before
+
+
+_LONG = 20_000
 
 
 @lru_cache(maxsize=500)

@@ -7,15 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.http.request import RawPostDataException
 
 from accounts import quick
 from accounts.access import Actor
-from accounts.errors import Problem
 from accounts.numbers import whole
 from accounts.roles import Permission
 from doors.mlflow import tracking_shapes as shapes
-from doors.mlflow.base import Call, MlflowError, check_texts, send
+from doors.mlflow.base import Call, check_texts, send
+from doors.mlflow.hot_writes import ODD, small_json
 from tracking import search
 from tracking.models import Run
 
@@ -56,14 +55,12 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         return None
     try:
         if request.method == "GET":
-            values: Any = dict(request.GET.lists())
+            values: dict[str, Any] | None = dict(request.GET.lists())
+            check_texts(values)
         else:
-            values = json.loads(request.body)
-            if not isinstance(values, dict):
-                return None
-        check_texts(values)
-        body = question(Call(request, Actor(None), values), caller)
-    except (MlflowError, Problem, ValueError, TypeError, RecursionError, RawPostDataException):
+            values = small_json(request)
+        body = None if values is None else question(Call(request, Actor(None), values), caller)
+    except ODD:
         return None
     return None if body is None else send(body)
 
@@ -82,9 +79,9 @@ def _search(call: Call, caller: quick.Caller) -> dict[str, Any] | None:
     )
     if deleted is not None:
         rows = rows.filter(deleted_at__isnull=not deleted)
-    rows = search.ordered(search.narrow(rows, call.text("filter"), search.RUNS), columns, call.text("page_token"))
+    page = search.ordered(search.narrow(rows, call.text("filter"), search.RUNS), columns, call.text("page_token"))
     sorts = [f"sort{place}" for place in range(len(columns))]
-    text, values = rows.values("id", *sorts)[: limit + 1].query.sql_with_params()
+    text, values = page.values("id", *sorts)[: limit + 1].query.sql_with_params()
     named = {f"p{place}": value for place, value in enumerate(values)}
     found = text % tuple(f"%(p{place})s" for place in range(len(values)))
     statement = _MANY.replace("{found}", found).replace("{sorts}", ", ".join(f"found.{name}" for name in sorts))

@@ -30,6 +30,7 @@ API = "/api/2.0/mlflow/"
 _OURS = {"", "file", "models", "runs", "mlflow-artifacts"}
 _TEXTS = {"name", "source", "description", *NAMED}
 _MOST_BYTES = 1_000_000
+ODD = (MlflowError, Problem, ValueError, KeyError, TypeError, RecursionError, RawPostDataException)
 Answer = dict[str, Any] | None
 
 
@@ -42,16 +43,22 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     if caller is None:
         return None
     try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > _MOST_BYTES:
-            return None
-        values: Any = json.loads(request.body)
-        if not isinstance(values, dict):
-            return None
-        check_texts(values)
-        body = write(Call(request, Actor(None), values), caller)
-    except (MlflowError, Problem, ValueError, KeyError, TypeError, RecursionError, RawPostDataException):
+        values = small_json(request)
+        body = None if values is None else write(Call(request, Actor(None), values), caller)
+    except ODD:
         return None
     return None if body is None else send(body)
+
+
+def small_json(request: HttpRequest) -> dict[str, Any] | None:
+    """The fields of a small body; None, or one of ODD, for what the ordinary views have to read."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > _MOST_BYTES:
+        return None
+    values: Any = json.loads(request.body)
+    if not isinstance(values, dict):
+        return None
+    check_texts(values)
+    return values
 
 
 def _create_version(call: Call, caller: Caller) -> Answer:
