@@ -2,6 +2,7 @@
 of it is the same. A call that names the key's own team as the workspace goes the ordinary way."""
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -52,12 +53,14 @@ def test_the_quick_way_lets_in_whom_the_ordinary_one_does_and_says_the_same(meth
             client.get("/api/2.0/mlflow/registered-models/search")  # its first use from here is an event
             answers = []
             for headers in ({"x-mlflow-workspace": caller.team}, {}):
+                cache.clear()  # of which refusals were written down a moment ago
                 with undone(), CaptureQueriesContext(connection) as queries:
                     before = AuditEvent.objects.values_list("id", flat=True).first() or 0
                     answer = client.generic(method, address, data, content_type=content_type, headers=headers)
                     answers.append((answer.status_code, said(before)))
             assert answers[0] == answers[1], f"{who}: {method} {path}"
-            if answers[1][0] == 200:
+            nothing = "search" in path and answer.content == b"{}"  # perhaps because nobody may look
+            if answers[1][0] == 200 and not nothing:
                 let_in += 1
                 assert not any("accounts_apikey" in query["sql"] for query in queries), f"{who} was not let in quickly"
     assert let_in or rule.ok != (200,), "nobody was let in: the test says nothing"
