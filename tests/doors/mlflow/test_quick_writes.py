@@ -340,3 +340,39 @@ def test_a_run_of_others_is_told_nothing(cast, alice, api, actor):
             assert client.post(f"{API}runs/log-metric", body, format="json").status_code == status
     assert client.post(f"{API}runs/create", RUN, format="json").status_code == 403
     assert not Metric.objects.exists()
+
+
+def test_what_happens_at_once_is_told_one_after_the_other(cast, models, alice):
+    """Each change begins where the one before it ended, however many wait for each other."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.test import Client
+
+    from registry.models import AliasMove
+
+    def write(number):
+        client = Client(headers={"authorization": f"Bearer {alice.key}"})
+        of = {"name": "fraud", "version": "1"}
+        try:
+            for turn in range(5):
+                for path, body in (
+                    ("model-versions/set-tag", {**of, "key": "k", "value": f"{number} {turn}"}),
+                    ("registered-models/alias", {**of, "version": str(1 + (number + turn) % 2), "alias": "a"}),
+                ):
+                    answer = client.post(API + path, body, content_type="application/json")
+                    assert answer.status_code == 200, answer.content
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    moves = list(AliasMove.objects.order_by("pk").values_list("before", "after"))
+    assert [before for before, _ in moves] == [None, *(after for _, after in moves[:-1])]
+    assert all(before != after for before, after in moves)
+    changes = [
+        (text.before and text.before["value"], text.after["value"])
+        for text in (event.text for event in AuditEvent.objects.filter(action="version.tag_set").order_by("pk"))
+    ]
+    assert [before for before, _ in changes] == [None, *(after for _, after in changes[:-1])]
+    assert len(changes) == 30
+    assert len(events("alias.moved")) == len(moves)
