@@ -3,8 +3,10 @@
 The kernel itself refuses the write: no file of this process may grow beyond a limit (RLIMIT_FSIZE), as on a full disk.
 """
 
+import base64
 import hashlib
 import io
+import json
 import os
 import resource
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ import pytest
 
 from registry import storage
 from registry.actions import uploads
-from registry.models import Blob
+from registry.models import Artifact, Blob
 from registry.storage import StorageFull
 from tests.registry.stores import kept_bytes
 
@@ -71,3 +73,32 @@ def test_an_upload_without_room_is_refused_before_a_byte_is_sent(cast, actor, st
         uploads.begin(team=cast.team, size=2 * MIB, by=actor(cast.alice))
     assert [path for path in storage_root.rglob("*") if path.is_file()] == []
     assert storage.store().sweep(0, lambda handle: False) == 0
+
+
+def test_the_doors_say_it_in_their_own_shapes(cast, api, make_asset, storage_root):
+    """None of them says that it was the caller's mistake, and none answers what its client would try again for minutes."""
+    alice, asset = api(cast.alice, team=cast.team), make_asset("big")
+    mlflow = "/api/2.0/mlflow"
+    run = alice.post(f"{mlflow}/runs/create", {"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+    artifact = f"/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/big.bin"
+    content = base64.b64encode(bytes(3 * MIB)).decode()
+    lines = [
+        {"key": "header", "value": {"summary": "big"}},
+        {"key": "file", "value": {"content": content, "path": "big.txt", "encoding": "base64"}},
+    ]
+    body = "\n".join(json.dumps(line) for line in lines).encode()
+
+    def by_mlflow():
+        return alice.put(artifact, bytes(5 * MIB))
+
+    def by_the_hub():
+        return alice.post(f"/hf/api/models/{asset}/commit/main", body, content_type="application/x-ndjson")
+
+    with full_beyond(2 * MIB):
+        told, said = by_mlflow(), by_the_hub()
+    assert (told.status_code, told.json()["error_code"]) == (507, "INTERNAL_ERROR")
+    assert "The storage is full" in told.json()["message"]
+    assert said.status_code == 507 and "The storage is full" in said.json()["error"] == said["X-Error-Message"]
+    assert not asset.versions.exists() and not Blob.objects.exists() and not Artifact.objects.exists()
+    assert [path for path in storage_root.rglob("*") if path.is_file()] == []
+    assert (by_mlflow().status_code, by_the_hub().status_code) == (200, 200)

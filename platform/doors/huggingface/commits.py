@@ -162,6 +162,11 @@ def _lines(request: HttpRequest) -> Iterator[bytes]:
                 f"A commit's body has at most {settings.MAX_COMMIT_BYTES} bytes, {MAX_LINE} in a line. Larger files go as LFS: "
                 "leave the mode to what preupload says."
             )
+    # A client that vanishes looks like one that has said all: broken off behind a line, half the files would be a commit.
+    if total < int(request.META.get("CONTENT_LENGTH") or 0):
+        raise Invalid(
+            "body", "The commit broke off: fewer bytes came than its Content-Length announced. Send it again."
+        )
     if rest.strip():
         yield bytes(rest)
 

@@ -61,6 +61,7 @@ _KINDS: tuple[tuple[type[Problem], str], ...] = (
     (Unavailable, "TEMPORARILY_UNAVAILABLE"),
     (Invalid, "INVALID_PARAMETER_VALUE"),
     (TooLarge, "INVALID_PARAMETER_VALUE"),
+    (storage.StorageFull, "INTERNAL_ERROR"),
 )
 
 
@@ -289,7 +290,8 @@ def failed(request: HttpRequest, error: Exception) -> HttpResponse:
         got_request_exception.send(sender=None, request=request)
         code, message = "INTERNAL_ERROR", "Something went wrong on the server. Its log says what."
     body = {"error_code": code, "message": storable(message)}
-    status = error.status if isinstance(error, TooLarge) else STATUS[code]
+    # Neither is tried again by the client, as 500 and 503 would be for minutes.
+    status = error.status if isinstance(error, TooLarge | storage.StorageFull) else STATUS[code]
     response = send(body, status)
     if code == "UNAUTHENTICATED":
         response["WWW-Authenticate"] = 'Bearer realm="countersign"'

@@ -1,6 +1,7 @@
 """Large files: sent by signed addresses, deduplicated inside of what the team holds, resumed, refused where they are not what they say."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
@@ -163,4 +164,19 @@ def test_a_commit_that_is_not_in_order_leaves_nothing(api, cast, big, storage_ro
     assert done.json()["error"]
     assert not big.versions.exists()
     assert not Blob.objects.exists()
+    assert not [path for path in Path(storage_root).rglob("*") if path.is_file()]
+
+
+def test_a_commit_whose_client_vanishes_between_two_lines_leaves_nothing(api, cast, big, storage_root):
+    lines = [
+        {"key": "header", "value": {"summary": "half"}},
+        {"key": "file", "value": {"content": "eHg=", "path": "first.txt", "encoding": "base64"}},
+    ]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    came = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body) + 100)}
+    done = api(cast.alice).post(
+        "/hf/api/models/acme/big/commit/main", body, content_type="application/x-ndjson", **came
+    )
+    assert done.status_code == 400 and "broke off" in done.json()["error"]
+    assert not big.versions.exists() and not Blob.objects.exists()
     assert not [path for path in Path(storage_root).rglob("*") if path.is_file()]

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from accounts.errors import ApprovalRequired, Conflict, NotFound
 from doors.mlflow.base import Call, MlflowError, check_texts, failed, send
+from registry.storage import StorageFull
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +27,16 @@ def test_what_the_server_can_do(api):
     assert answer["workspaces_enabled"] is True and answer["artifact_serving_enabled"] is True
 
 
+def test_workspaces_are_the_teams_that_the_key_opens(api, cast):
+    alice, address = api(cast.alice), "/api/3.0/mlflow/workspaces"
+    assert alice.get(address).json() == {"workspaces": [{"name": "acme", "description": "Acme"}]}
+    assert alice.get(f"{address}/acme").json()["workspace"]["name"] == "acme"
+    stranger = api(cast.mallory)
+    assert stranger.get(address).json() == {"workspaces": []}
+    answer = stranger.get(f"{address}/acme")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
 @pytest.mark.parametrize("path", ["/api/2.0/mlflow/nothing", "/api/2.0/other", "/api/3.0/mlflow/x/y"])
 @pytest.mark.parametrize("method", ["get", "post", "patch", "delete"])
 def test_an_unknown_address_is_said_in_mlflows_shape(api, cast, path, method):
@@ -42,6 +53,7 @@ def test_an_unknown_address_is_said_in_mlflows_shape(api, cast, path, method):
         (NotFound("gone"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (Conflict("taken", code="name_taken"), 400, "RESOURCE_ALREADY_EXISTS"),
         (Conflict("not now"), 409, "RESOURCE_CONFLICT"),
+        (StorageFull("no room"), 507, "INTERNAL_ERROR"),
         (ApprovalRequired("ask", link="/requests/1"), 403, "PERMISSION_DENIED"),
         (MlflowError("BAD_REQUEST", "half \ud800"), 400, "BAD_REQUEST"),
     ],

@@ -72,6 +72,8 @@ MLFLOW: Table = {
     **WEBHOOKS,
     "mlflow-version": {"GET": public()},
     "mlflow-server-info": {"GET": public()},
+    "mlflow-workspaces": {"GET": account()},
+    "mlflow-workspace": {"GET": sees(TEAM)},
     **dict.fromkeys(
         ("mlflow-unknown", "mlflow-unknown-3"), dict.fromkeys(("DELETE", "GET", "PATCH", "POST", "PUT"), _NOWHERE)
     ),
