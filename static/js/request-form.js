@@ -5,6 +5,11 @@
   function showWhen() {
     const form = document.querySelector("[data-request-form]");
     if (!form) return;
+    // Prompts have no evaluations.
+    const evaluation = form.querySelector("[name=when][value=evaluation]");
+    const none = form.querySelector("[name=kind]")?.value === "prompt";
+    if (evaluation) evaluation.closest("label").hidden = none;
+    if (none && evaluation?.checked) form.querySelector("[name=when]").checked = true;
     const chosen = form.querySelector("[name=when]:checked")?.value;
     for (const part of form.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== chosen;
   }
@@ -21,7 +26,7 @@
     const text = moment.toLocaleString(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
     note.textContent = field.value ? `That is ${text} in ${zone}.` : `It is ${new Date().toISOString().slice(11, 16)} UTC now, ${text} in ${zone}.`;
   }
-  document.addEventListener("change", (event) => { if (event.target.name === "when") showWhen(); });
+  document.addEventListener("change", (event) => { if (["when", "kind"].includes(event.target.name)) showWhen(); });
   document.addEventListener("input", (event) => { if (event.target.matches?.("[data-utc]")) showLocal(event.target); });
   document.addEventListener("DOMContentLoaded", () => {
     showWhen();
