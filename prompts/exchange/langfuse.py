@@ -44,12 +44,24 @@ def _entry(where: str, row: dict[str, Any]) -> Entry:
     fields = {
         "type": str(kind),
         "format": PromptVersion.Format.MUSTACHE.value,
-        "template": template,
+        "template": without_marks(template),
         "parameters": config or {},
     }
     return Entry(
         where, name, fields, message, tags=dict.fromkeys(tags, ""), labels=[one for one in labels if one != "latest"]
     )
+
+
+def without_marks(template: Any) -> Any:
+    """Langfuse's JavaScript SDK marks each message with a type of its own, which no model's API takes: it stays with Langfuse."""
+    if not isinstance(template, list):
+        return template
+    return [
+        {key: value for key, value in one.items() if key != "type"}
+        if isinstance(one, dict) and one.get("type") == "chatmessage"
+        else one
+        for one in template
+    ]
 
 
 def write(version: PromptVersion, *, labels: Sequence[str], tags: Sequence[str]) -> dict[str, Any]:

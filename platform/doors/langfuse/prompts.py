@@ -14,6 +14,7 @@ from doors.protected import asked, label_or_ask
 from governance.models import ApprovalRequest
 from prompts import actions, uses
 from prompts.checks import LATEST
+from prompts.exchange.langfuse import without_marks
 from prompts.models import MAIN, Prompt, PromptVersion
 
 DEFAULT_LABEL = "production"
@@ -149,7 +150,7 @@ def _content(call: Call) -> tuple[Any, dict[str, Any]]:
         raise Invalid("type", "Use text or chat.")
     if not isinstance(template, str if kind == PromptVersion.Type.TEXT else list):
         raise Invalid("prompt", "The prompt of the type text is a text; that of the type chat is a list of messages.")
-    template = references.incoming(template)
+    template = references.incoming(without_marks(template))
     return template, {"type": kind, **fields_of(call.body.get("config"))}
 
 

@@ -175,6 +175,18 @@ def test_config_is_given_back_as_it_came_and_told_apart_inside(lf):
     assert make(lf, config=odd).json()["config"] == odd
 
 
+def test_what_the_javascript_sdk_marks_its_messages_with_reaches_no_model(lf, api, cast):
+    messages = [
+        {"type": "chatmessage", "role": "user", "content": "Hi {{x}}"},
+        {"type": "placeholder", "name": "history"},
+    ]
+    made = make(lf, prompt=messages, type="chat", labels=["eu"])
+    assert made.json()["prompt"] == [{"role": "user", "content": "Hi {{x}}"}, messages[1]]
+    given = {"variables": {"x": "you"}, "placeholders": {"history": []}}
+    rendered = api(cast.alice).post("/api/v1/prompts/acme/p/versions/1/render", given).json()["rendered"]
+    assert rendered == [{"role": "user", "content": "Hi you"}]
+
+
 def test_a_prompt_of_jinja_says_so(lf, cast):
     prompt = actions.create_prompt(team=cast.team, name="j", by=Actor(cast.alice))
     actions.create_version(prompt=prompt, type="text", template="{% if a %}x{% endif %}", by=Actor(cast.alice))
