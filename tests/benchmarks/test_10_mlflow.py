@@ -300,7 +300,7 @@ def test_beside_mlflow(servers: SimpleNamespace, report: Report) -> None:
                         body = httpx.get(url, headers=server.headers, timeout=60).json()
                         assert len(body.get("model_versions", [1] * HITS)) == HITS, body
                     elif what.startswith("search"):
-                        body = httpx.post(url, headers=server.headers, content=bodies[0], timeout=60).json()
+                        body = httpx.post(url, headers=server.headers, json=json.loads(bodies[0]), timeout=60).json()
                         assert len(body["runs"]) == RUNS // 4, body
                 found = measured(servers, what, size, connections)
                 ratio = found["ours"] / found["mlflow"]
