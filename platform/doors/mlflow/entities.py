@@ -59,7 +59,7 @@ MODEL = f"""
 _IN_STAGE = "SELECT 1 FROM registry_alias s WHERE s.version_id = o.id AND s.name IN ('staging', 'production')"
 # The newest version of each stage, found from the end: as quick for a model of a hundred thousand versions.
 _LATEST = f"""
-SELECT {VERSION}, a.id FROM registry_asset a CROSS JOIN LATERAL (
+SELECT {VERSION.replace("{", "{{").replace("}", "}}")}, a.id FROM registry_asset a CROSS JOIN LATERAL (
     (SELECT o.id FROM registry_version o WHERE o.asset_id = a.id AND o.deleted_at IS NULL AND o.archived_at IS NULL
         AND NOT EXISTS ({_IN_STAGE}) ORDER BY o.number DESC LIMIT 1)
     UNION ALL
@@ -68,8 +68,11 @@ SELECT {VERSION}, a.id FROM registry_asset a CROSS JOIN LATERAL (
     UNION
     SELECT l.version_id FROM registry_alias l WHERE l.asset_id = a.id AND l.name IN ('staging', 'production')
 ) latest JOIN registry_version v ON v.id = latest.id
-WHERE a.id = ANY(%(ids)s::bigint[]) ORDER BY v.number
+WHERE {{}} ORDER BY v.number
 """  # noqa: S608  constants of this file
+# For a list PostgreSQL makes a plan each time, which takes longer than to look at one model.
+_LATEST_OF_ONE = _LATEST.format("a.id = %(id)s::bigint")
+_LATEST_OF_MANY = _LATEST.format("a.id = ANY(%(ids)s::bigint[])")
 
 
 def fetch(statement: str, values: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -127,7 +130,9 @@ def stage_of(aliases: Iterable[str], archived: bool) -> str:
 def latest_of(assets: Sequence[int], team: str) -> dict[int, list[dict[str, Any]]]:
     """The newest version of each stage, by model."""
     found: dict[int, list[dict[str, Any]]] = {pk: [] for pk in assets}
-    for row in quick.fetch_all(_LATEST, {"ids": list(assets)}) if assets else ():
+    one = len(assets) == 1
+    values = {"id": assets[0]} if one else {"ids": list(assets)}
+    for row in quick.fetch_all(_LATEST_OF_ONE if one else _LATEST_OF_MANY, values) if assets else ():
         found[row[-1]].append(version_json(row, team))
     return found
 
