@@ -3,8 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any
+
+from prompts.matching import Budget, Matcher, TooMuch
 
 _ALIKE = 0.5  # messages of one role that share less are two messages
 
@@ -28,27 +29,31 @@ def text_of(message: Mapping[str, Any]) -> str:
     return json.dumps(rest, indent=2, ensure_ascii=False, sort_keys=True)
 
 
-def _likeness(first: Counter[str], second: Counter[str]) -> float:
-    """0 to 1: how many of their words two texts share."""
+def _likeness(first: Counter[str], second: Counter[str], budget: Budget) -> float:
+    """0 to 1: how many of their words two texts share; 0 where that would take too long to say."""
+    try:
+        budget.take(len(first) + len(second))
+    except TooMuch:
+        return 0.0
     whole = first.total() + second.total()
     return 2 * (first & second).total() / whole if whole else 1.0
 
 
 def aligned(
-    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], budget: Budget
 ) -> Iterator[tuple[int | None, int | None]]:
     """Pairs of places, in order: the same or changed (both), removed (None after) or added (None before). What is the same finds
     itself first; between these, messages of one role that are alike, or stand alone on both sides, are one that changed."""
     first, second = [json.dumps(m, sort_keys=True) for m in before], [json.dumps(m, sort_keys=True) for m in after]
     words = [[Counter(text_of(message).split()) for message in side] for side in (before, after)]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in Matcher(first, second, Budget()).get_opcodes():
         if tag == "equal":
             yield from zip(range(i1, i2), range(j1, j2), strict=True)
             continue
         j = j1
         for i in range(i1, i2):
             near = [place for place in range(j, j2) if role_of(after[place]) == role_of(before[i])]
-            alike = {place: _likeness(words[0][i], words[1][place]) for place in near}
+            alike = {place: _likeness(words[0][i], words[1][place], budget) for place in near}
             twin = max(near, key=alike.__getitem__, default=None)
             # The only one of its role here is that one, however much of it was written anew.
             alone = len(near) == 1 and sum(role_of(before[other]) == role_of(before[i]) for other in range(i1, i2)) == 1

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from prompts.alignment import aligned, role_of, text_of
+from prompts.matching import Budget, Matcher, TooMuch
 from prompts.models import PromptVersion
 
 Op = Literal["equal", "insert", "delete"]
-# Above this many pieces on both sides together words become lines, and lines one block: the comparison is quadratic.
+# Above this many pieces on both sides together words become lines, and lines one block, and so where they would take too long.
 _MAX_PIECES = 6_000
 # A word; two letters that make a flag; any other sign with all that is drawn over it or joined to it: no difference cuts one in two.
 _MARKS = (
@@ -98,19 +98,26 @@ def _named(items: Sequence[Any] | None) -> dict[str, Any]:
     return found
 
 
-def words(before: str, after: str, *, spaces: bool = True) -> list[Piece]:
+def words(before: str, after: str, *, spaces: bool = True, budget: Budget | None = None) -> list[Piece]:
     """The text's changes word by word. Without `spaces` a stretch of white space is like any other."""
     if before == after:
         return [Piece("equal", after)] if after else []
+    budget = budget or Budget()
     for pattern in (_WORD, _LINE):
         first, second = _split(pattern, before), _split(pattern, after)
-        if len(first) + len(second) <= _MAX_PIECES:
-            break
-    else:
-        first, second = [before], [after]
+        if len(first) + len(second) > _MAX_PIECES:
+            continue
+        try:
+            return _pieces(first, second, spaces, budget)
+        except TooMuch:
+            continue
+    return _pieces([before], [after], spaces, Budget())
+
+
+def _pieces(first: list[str], second: list[str], spaces: bool, budget: Budget) -> list[Piece]:
     one, other = (side if spaces else [" ".join(piece.split()) for piece in side] for side in (first, second))
     pieces: list[Piece] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in Matcher(one, other, budget).get_opcodes():
         if tag == "equal":
             pieces.append(Piece("equal", "".join(second[j1:j2])))
             continue
@@ -133,7 +140,8 @@ def messages(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], *, spaces: bool = True
 ) -> list[MessageChange]:
     """Messages matched up by role and content; one that stands alike at another place has moved."""
-    pairs = list(aligned(before, after))
+    budget = Budget()
+    pairs = list(aligned(before, after, budget))
     gone = [i for i, j in pairs if i is not None and j is None]
     moved: dict[int, int] = {}
     for i, j in pairs:
@@ -145,9 +153,9 @@ def messages(
     changes = []
     for i, j in pairs:
         if i is None and j in moved:
-            changes.append(_pair(before, after, moved[j], j, spaces, moved=True))
+            changes.append(_pair(before, after, moved[j], j, spaces, budget, moved=True))
         elif j is not None or i in gone:
-            changes.append(_pair(before, after, i, j, spaces))
+            changes.append(_pair(before, after, i, j, spaces, budget))
     return changes
 
 
@@ -157,11 +165,12 @@ def _pair(
     i: int | None,
     j: int | None,
     spaces: bool,
+    budget: Budget,
     *,
     moved: bool = False,
 ) -> MessageChange:
     first, second = before[i] if i is not None else None, after[j] if j is not None else None
-    pieces = words(text_of(first) if first else "", text_of(second) if second else "", spaces=spaces)
+    pieces = words(text_of(first) if first else "", text_of(second) if second else "", spaces=spaces, budget=budget)
     op: Literal["same", "changed", "added", "removed", "moved"] = "changed"
     if first is None or second is None:
         op = "added" if first is None else "removed"

@@ -5,10 +5,10 @@ import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any
 
 from prompts.alignment import aligned
+from prompts.matching import Budget, Matcher, TooMuch
 
 FIELDS = ("type", "format", "template", "inputs", "tools", "response_format", "model", "parameters")
 OURS, THEIRS, BOTH, EDIT = "ours", "theirs", "both", "edit"
@@ -84,6 +84,7 @@ class _Merge:
     def __init__(self, chosen: Mapping[str, Any]) -> None:
         self.chosen = chosen
         self.clashes: list[Clash] = []
+        self.budget = Budget()
 
     def clash(
         self, key: str, title: str, base: Any, ours: Any, theirs: Any, *, kind: str = "value", joined: Any = MISSING
@@ -137,14 +138,14 @@ class _Merge:
         return merged
 
     def text(self, key: str, title: str, base: str, ours: str, theirs: str) -> str:
-        """Line by line; where lines clash, word by word; what clashes still is a hunk of lines."""
+        """Line by line; where lines clash, word by word; what clashes still is a hunk of lines. What is too long to compare is one."""
         found, number = [], 0
-        for hunk in hunks(*(re.findall(_LINES, side) for side in (base, ours, theirs))):
+        for hunk in self._hunks(_LINES, [base, ours, theirs]):
             if not isinstance(hunk, tuple):
                 found.append("".join(hunk))
                 continue
             sides = ["".join(side) for side in hunk]
-            words = list(hunks(*(re.findall(_WORDS, side) for side in sides)))
+            words = self._hunks(_WORDS, sides)
             agreed = [word for word in words if isinstance(word, list)]
             if sides[0] and len(agreed) == len(words):
                 found += ["".join(word) for word in agreed]
@@ -155,6 +156,13 @@ class _Merge:
             found.append(str(self.clash(place, f"{title}, place {number}", *sides, kind="text", joined=joined) or ""))
         return "".join(found)
 
+    def _hunks(self, pattern: str, sides: list[str]) -> "list[Hunk]":
+        try:
+            base, ours, theirs = (re.findall(pattern, side) for side in sides)
+            return list(hunks(base, ours, theirs, self.budget))
+        except TooMuch:
+            return [([sides[0]], [sides[1]], [sides[2]])]
+
     def template(self, base: Any, ours: Any, theirs: Any) -> Any:
         if all(isinstance(side, str) for side in (base, ours, theirs)):
             return self.text("template", "template", base, ours, theirs)
@@ -164,7 +172,7 @@ class _Merge:
 
     def messages(self, base: list[Any], ours: list[Any], theirs: list[Any]) -> list[Any]:
         """Messages find each other first; each is then merged by itself, and what was put between them is kept in its place."""
-        left, right = _Followed(base, ours), _Followed(base, theirs)
+        left, right = _Followed(base, ours, self.budget), _Followed(base, theirs, self.budget)
         merged: list[Any] = []
         for index in range(-1, len(base)):
             if index >= 0:
@@ -206,11 +214,11 @@ class _Merge:
 class _Followed:
     """What became of each message of the base on one side, and what was put in after each."""
 
-    def __init__(self, base: list[Any], side: list[Any]) -> None:
+    def __init__(self, base: list[Any], side: list[Any], budget: Budget) -> None:
         self._now: dict[int, Any] = {}
         self._after: dict[int, list[Any]] = {}
         last = -1
-        for i, j in aligned(base, side):
+        for i, j in aligned(base, side, budget):
             if i is not None:
                 last = i
                 self._now[i] = MISSING if j is None else side[j]
@@ -227,10 +235,11 @@ class _Followed:
 Hunk = list[str] | tuple[list[str], list[str], list[str]]
 
 
-def hunks(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Hunk]:
-    """The merged stretches in order: a list where they agree or one side alone changed, (base, ours, theirs) where both did."""
+def hunks(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], budget: Budget) -> Iterator[Hunk]:
+    """The merged stretches in order: a list where they agree or one side alone changed, (base, ours, theirs) where both did. Raises
+    TooMuch."""
     z = a = b = 0
-    for zm, am, bm, length in _common(base, ours, theirs):
+    for zm, am, bm, length in _common(base, ours, theirs, budget):
         before, mine, other = list(base[z:zm]), list(ours[a:am]), list(theirs[b:bm])
         if mine == other or other == before:
             chunk: Hunk = mine
@@ -245,10 +254,12 @@ def hunks(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> It
         z, a, b = zm + length, am + length, bm + length
 
 
-def _common(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+def _common(
+    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], budget: Budget
+) -> Iterator[tuple[int, int, int, int]]:
     """Stretches that are in all three: (place in base, in ours, in theirs, length), and the end of all."""
-    left = SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks()
-    right = SequenceMatcher(None, base, theirs, autojunk=False).get_matching_blocks()
+    left = Matcher(base, ours, budget).get_matching_blocks()
+    right = Matcher(base, theirs, budget).get_matching_blocks()
     i = j = 0
     while i < len(left) and j < len(right):
         one, two = left[i], right[j]
