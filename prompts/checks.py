@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,14 +207,18 @@ def _compare(fields: Mapping[str, Any], own: set[str], variables: set[str], find
             findings.warn(f"inputs[{index}]", f"The template does not use '{row.name}'.")
     placed = {part.field: part.text for part in parts.parts_of(fields["template"])}
     placeholders = set(parts.placeholders_of(fields["template"]))
-    for name in sorted(own - declared - placeholders):
+    unknown = sorted(own - declared - placeholders)
+    every = sorted(variables)[:_MAX_NEAR]
+    for name in unknown[:_MAX_WARNINGS]:  # each is held against all the others
         near = difflib.get_close_matches(name, sorted(declared), 1, 0.7)
-        others = difflib.get_close_matches(name, sorted(variables - {name}), 1, 0.85) if not near else []
+        others = difflib.get_close_matches(name, [one for one in every if one != name], 1, 0.85) if not near else []
         if not near and not (declared and not others):
             continue
         hint = f": did you mean '{near[0]}'?" if near else "; without that it takes any value."
         where, line, column = _first_use(placed, name)
         findings.warn(where, f"'{name}' is not among the inputs{hint}", line, column)
+    if declared and len(unknown) > _MAX_WARNINGS:
+        findings.warn("template", f"{len(unknown) - _MAX_WARNINGS:,} more names are not among the inputs.")
     for index, row in enumerate(rows):
         if row.name in placeholders and row.type not in ("messages", "array"):
             findings.add(
@@ -222,13 +226,26 @@ def _compare(fields: Mapping[str, Any], own: set[str], variables: set[str], find
             )
 
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_MAX_WARNINGS, _MAX_NEAR = 20, 200
+_ENDS = {"{{": "}}", "{%": "%}"}
+
+
+def _tags(text: str) -> Iterator[tuple[int, int]]:
+    """Where each tag begins and ends, in one pass however many are left open."""
+    place, ends = 0, dict(_ENDS)
+    while found := re.compile("|".join(re.escape(begin) for begin in ends)).search(text, place) if ends else None:
+        end = text.find(ends[found[0]], found.end())
+        if end < 0:
+            del ends[found[0]]  # nor does any that begins later
+            continue
+        place = end + 2
+        yield found.start(), place
 
 
 def _first_use(placed: Mapping[str, str], name: str) -> tuple[str, int | None, int | None]:
     word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
     for where, text in placed.items():
-        for tag in _TAG.finditer(text):
-            if found := word.search(text, tag.start(), tag.end()):
+        for start, end in _tags(text):
+            if found := word.search(text, start, end):
                 return where, *syntax.place_of(text, found.start())
     return next(iter(placed), "template"), None, None

@@ -3,12 +3,14 @@
 import difflib
 import json
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
+from prompts import patterns
 from prompts.findings import Findings, said, text_problem
 
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "messages")
@@ -26,6 +28,8 @@ MAX_NAME = 200
 MAX_PATTERN = 500
 MAX_ENUM = 500
 PATTERN_S = 0.2
+PATTERNS_S = 1.0  # for all patterns of a prompt together
+_MAX_UNKNOWN = 20
 _NAME = regex.compile(r"[^\W\d][\w-]*")
 # Which constraints belong to which types.
 _FOR = {
@@ -58,6 +62,21 @@ class Input:
         return str(self.declared.get("description") or "")
 
 
+class Clock:
+    """The time that is left for all patterns of a prompt."""
+
+    def __init__(self) -> None:
+        self._left = PATTERNS_S
+
+    def found(self, pattern: str, text: str) -> bool:
+        """Is the pattern in the text? TimeoutError where there is no time to tell."""
+        began = time.monotonic()
+        try:
+            return patterns.compiled(pattern).search(text, timeout=max(min(PATTERN_S, self._left), 0.001)) is not None
+        finally:
+            self._left -= time.monotonic() - began
+
+
 def declared_in(inputs: Any) -> list[Input]:
     """The declarations, as far as they make sense; nothing raises."""
     rows = [row for row in inputs if isinstance(row, dict) and isinstance(row.get("name"), str)] if inputs else []
@@ -88,6 +107,7 @@ def check(inputs: Any, findings: Findings) -> list[dict[str, Any]]:
         findings.add("inputs", f"At most {MAX_INPUTS} inputs, here {len(inputs)}.")
         return []
     seen: set[str] = set()
+    clock = Clock()
     for index, row in enumerate(inputs):
         where = f"inputs[{index}]"
         if not isinstance(row, dict):
@@ -102,15 +122,15 @@ def check(inputs: Any, findings: Findings) -> list[dict[str, Any]]:
             findings.add(f"{where}.name", f"'{name}' is declared twice.")
         else:
             seen.add(name)
-        _check_row(where, row, findings)
+        _check_row(where, row, findings, clock)
     return [{**row, "type": row.get("type", "string")} for row in inputs if isinstance(row, dict)]
 
 
-def _check_row(where: str, row: dict[str, Any], findings: Findings) -> None:
-    for key in row.keys() - set(_KEYS):
-        near = difflib.get_close_matches(str(key), _KEYS, 1)
+def _check_row(where: str, row: dict[str, Any], findings: Findings, clock: Clock) -> None:
+    for key in sorted(row.keys() - set(_KEYS), key=str)[:_MAX_UNKNOWN]:
+        near = difflib.get_close_matches(str(key)[:MAX_NAME], _KEYS, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"Use {', '.join(_KEYS)}."
-        findings.add(f"{where}.{key}", f"An input has no '{key}': {hint}")
+        findings.add(f"{where}.{str(key)[:MAX_NAME]}", f"An input has no '{str(key)[:MAX_NAME]}': {hint}")
     kind = row.get("type", "string")
     if kind not in TYPES:
         findings.add(f"{where}.type", f"Use one of {', '.join(TYPES)}, not {said(kind)}.")
@@ -124,7 +144,7 @@ def _check_row(where: str, row: dict[str, Any], findings: Findings) -> None:
     if len(findings.errors) > before:
         return
     for key in ("default", "example"):
-        if key in row and (wrong := problem_of(Input(str(row.get("name")), kind, row), row[key])):
+        if key in row and (wrong := problem_of(Input(str(row.get("name")), kind, row), row[key], clock)):
             findings.add(f"{where}.{key}", f"It does not fit the input itself: {wrong}")
     if row.get("required") is True and "default" in row:
         findings.warn(f"{where}.required", "With a default it is never missing, so 'required' has no effect.")
@@ -161,13 +181,16 @@ def _check_pattern(where: str, pattern: Any, findings: Findings) -> None:
         findings.add(where, f"A pattern is a regular expression of at most {MAX_PATTERN} characters.")
         return
     try:
-        regex.compile(pattern)
-    except (regex.error, RecursionError, OverflowError, ValueError, MemoryError) as error:
-        findings.add(where, f"This is no regular expression: {error}")
+        patterns.compiled(pattern)
+    except ValueError as error:
+        findings.add(where, str(error))
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # isfinite() makes a float of it, and a whole number may be too large for one.
+    return (isinstance(value, float) and math.isfinite(value)) or (
+        isinstance(value, int) and not isinstance(value, bool)
+    )
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {
@@ -202,7 +225,7 @@ def messages_problem(value: Any) -> str:
     return ""
 
 
-def problem_of(row: Input, value: Any) -> str:
+def problem_of(row: Input, value: Any, clock: Clock | None = None) -> str:
     """Why this value does not fit this input; empty when it does."""
     if row.implicit and row.type != "messages":
         return ""
@@ -210,10 +233,10 @@ def problem_of(row: Input, value: Any) -> str:
         return wrong
     if isinstance(value, str) and (wrong := text_problem(value)):
         return wrong
-    return _constraint_problem(row.declared, value)
+    return _constraint_problem(row.declared, value, clock or Clock())
 
 
-def _constraint_problem(given: Mapping[str, Any], value: Any) -> str:
+def _constraint_problem(given: Mapping[str, Any], value: Any, clock: Clock) -> str:
     if "enum" in given and value not in given["enum"]:
         choices = ", ".join(json.dumps(choice, ensure_ascii=False) for choice in given["enum"][:20])
         return f"Expected one of {choices}, got {said(value)}."
@@ -227,7 +250,7 @@ def _constraint_problem(given: Mapping[str, Any], value: Any) -> str:
         return f"Expected a length of at most {given['max_length']}, got {len(value)}."
     if "pattern" in given:
         try:
-            if not regex.search(given["pattern"], value, timeout=PATTERN_S):
+            if not clock.found(given["pattern"], value):
                 return f"Expected a text that matches {given['pattern']}, got {said(value)}."
         except TimeoutError:
             return f"The pattern {given['pattern']} takes too long on this value: write a simpler one."
@@ -240,10 +263,10 @@ def _constraint_problem(given: Mapping[str, Any], value: Any) -> str:
 
 def fill(rows: Sequence[Input], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The values with defaults, and what is wrong with them by name. Values for other names are left alone."""
-    values, wrong = dict(given), {}
+    values, wrong, clock = dict(given), {}, Clock()
     for row in rows:
         if row.name in values:
-            if text := problem_of(row, values[row.name]):
+            if text := problem_of(row, values[row.name], clock):
                 wrong[row.name] = text
         elif row.has_default:
             values[row.name] = row.declared["default"]

@@ -15,6 +15,8 @@ _NAME = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+)*|\.")
 MAX_DEPTH = 20
 # How often sections may be entered in one rendering; where they nest, lists multiply.
 MAX_STEPS = 200_000
+# With delimiters of its own a template has many more than there are braces in it.
+MAX_TAGS, MAX_INCLUDES = 5_000, 100
 
 
 class MustacheProblem(Exception):
@@ -57,7 +59,11 @@ def parse(source: str) -> list[Node]:
     root: list[Node] = []
     open_nodes: list[tuple[Node, list[Node]]] = []
     now, position = root, 0
+    tags = includes = 0
     for tag in _tags(source):
+        tags, includes = tags + 1, includes + (tag.sign == ">")
+        if tags > MAX_TAGS or includes > MAX_INCLUDES:
+            raise MustacheProblem(f"at most {MAX_TAGS:,} tags and {MAX_INCLUDES} includes", tag.start)
         if tag.start > position:
             now.append(Node("text", source[position : tag.start], position))
         position = tag.end

@@ -33,7 +33,7 @@ _CHEAP = (
 )
 _CHEAP_FILTERS = {"upper", "lower", "trim", "capitalize", "default", "d", "length", "count"}
 # Reading is work too: a megabyte of tags would keep a process busy for a quarter of a minute.
-MAX_TAGS = 5_000
+MAX_TAGS = mustache.MAX_TAGS
 MAX_TOKENS = 40_000
 # What every Python value has and no template is given: the way out of the sandbox, which it would refuse only when it is rendered.
 _WAYS_OUT = frozenset(dir(object))
@@ -125,6 +125,8 @@ def read(
         return _read(source)
     except RecursionError as error:
         raise SyntaxProblem("it is nested too deeply", 1, 1) from error
+    except ValueError as error:  # Python's own limit
+        raise SyntaxProblem("a number in it has too many digits", 1, 1) from error
 
 
 def place_of(source: str, offset: int) -> tuple[int, int]:
@@ -204,7 +206,10 @@ def _read(source: str) -> Syntax:
     for node in tree.find_all(nodes.Getattr):
         if node.attr in _WAYS_OUT:
             raise SyntaxProblem(f"no value gives its '{node.attr}' away", *_word(source, node.lineno, node.attr))
-    includes = tuple(_jinja_include(source, node) for node in tree.find_all(nodes.Include))
+    found = list(tree.find_all(nodes.Include))
+    if len(found) > mustache.MAX_INCLUDES:
+        raise SyntaxProblem(f"at most {mustache.MAX_INCLUDES} includes, here {len(found):,}", found[-1].lineno, 1)
+    includes = tuple(_jinja_include(source, node) for node in found)
     if (modifier := tree.find(nodes.EvalContextModifier)) is not None:
         place = _word(source, modifier.lineno, "autoescape")
         raise SyntaxProblem("'autoescape' has no place here: prompts are never escaped", *place)

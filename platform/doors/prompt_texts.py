@@ -11,9 +11,12 @@ from prompts.models import PromptVersion
 from prompts.rendering import tree_of
 
 MAX_CHARACTERS = 4 * 1024 * 1024
+# Each is read in one pass: a megabyte of almost an include keeps nobody waiting.
 _INCLUDES = {
-    PromptVersion.Format.MUSTACHE: re.compile(r"\{\{>\s*(?P<written>[^{}\n]+?)\s*\}\}"),
-    PromptVersion.Format.JINJA: re.compile(r"\{%[-+]?\s*include\s+([\"'])(?P<written>.+?)\1[^%]*%\}"),
+    PromptVersion.Format.MUSTACHE: re.compile(r"\{\{>\s*+(?P<written>[^{}\n]+)\}\}"),
+    PromptVersion.Format.JINJA: re.compile(
+        r"\{%[-+]?\s*+include\s++([\"'])(?P<written>[^\"'\n]{1,500}+)\1[^%]{0,50}%\}"
+    ),
 }
 
 

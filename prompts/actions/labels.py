@@ -270,10 +270,20 @@ def describe_move(prompt: Prompt, slot: str, version: PromptVersion, label: Labe
         version_number=version.number,
         digest=version.digest,
         slot=slot,
-        # Whoever wrote this very text, in whichever version of the prompt, and whose work was merged into it.
-        author_ids=sorted(authors_of(prompt, version.digest)),
+        # Whoever wrote this very text, in whichever version of the prompt, whose work was merged into it, and who wrote its parts.
+        author_ids=sorted(authors_of(prompt, version.digest) | _authors_of_parts(version, stage_of(slot))),
         previous=Pointer(now.pk, now.number, now.digest) if now else None,
     )
+
+
+def _authors_of_parts(version: PromptVersion, stage: str) -> set[int]:
+    """Those who wrote what it includes by number: it is approved as a part of this, unless it was approved by itself."""
+    found: set[int] = set()
+    for part in composition.pinned(version):
+        team, prompt = part.prompt.team, part.prompt
+        if not gate.stage_approval(team=team, kind=KIND, asset_id=prompt.pk, digest=part.digest, stage=stage):
+            found |= authors_of(prompt, part.digest)
+    return found
 
 
 def _check_belongs(prompt: Prompt, version: PromptVersion) -> None:

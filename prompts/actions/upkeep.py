@@ -31,12 +31,7 @@ def rename_prompt(*, prompt: Prompt, name: str, by: Actor) -> Prompt:
     require(by, Permission.ASSET_CREATE, Planned(prompt.team_id, KIND, name))
     if text := problem_of(name):
         raise Invalid("name", text)
-    old, new = str(prompt), f"{prompt.team.name}/{name}"
-    if any(
-        policies.policy_for(prompt.team, KIND, old, stage) != policies.policy_for(prompt.team, KIND, new, stage)
-        for stage in Stage
-    ):
-        require(by, Permission.POLICY_EDIT, prompt)
+    _require_policies(prompt, name, by)
     _refuse_named(prompt)
     before, prompt.name = prompt.name, name
     try:
@@ -44,7 +39,7 @@ def rename_prompt(*, prompt: Prompt, name: str, by: Actor) -> Prompt:
             prompt.save(update_fields=["name"])
     except IntegrityError:
         raise Conflict(
-            f"There is a prompt '{new}' already.", errors={"name": ["This name is taken."]}, code="name_taken"
+            f"There is a prompt '{prompt}' already.", errors={"name": ["This name is taken."]}, code="name_taken"
         ) from None
     prompt.refresh_from_db(fields=["folder"])
     touch(prompt, by)
@@ -53,6 +48,16 @@ def rename_prompt(*, prompt: Prompt, name: str, by: Actor) -> Prompt:
         Action.PROMPT_RENAMED, by=by, team=prompt.team.name, target=prompt_target(prompt), before={"name": before}, after={"name": name}
     )  # fmt: skip
     return prompt
+
+
+def _require_policies(prompt: Prompt, name: str, by: Actor) -> None:
+    """Under a name of other policies the prompt's labels would stand where nobody approved them."""
+    old, new = str(prompt), f"{prompt.team.name}/{name}"
+    if any(
+        policies.policy_for(prompt.team, KIND, old, stage) != policies.policy_for(prompt.team, KIND, new, stage)
+        for stage in Stage
+    ):
+        require(by, Permission.POLICY_EDIT, prompt)
 
 
 def _refuse_named(prompt: Prompt) -> None:
@@ -97,6 +102,7 @@ def restore_prompt(*, prompt: Prompt, name: str = "", by: Actor) -> Prompt:
         require(by, Permission.ASSET_CREATE, Planned(prompt.team_id, KIND, name or prompt.name))
         if name and (text := problem_of(name)):
             raise Invalid("name", text)
+        _require_policies(prompt, name or prompt.name, by)
         prompt.deleted_at, prompt.name = None, name or prompt.name
     else:
         prompt.archived_at = None

@@ -1,6 +1,6 @@
 """Prompts that include others: resolved, held free of cycles, and followed the other way: what would a change touch?"""
 
-from prompts.composition.edges import MAX_DEPTH, MAX_INCLUDED, CompositionProblem, Edge, Tree, descend, edges_of
+from prompts.composition.edges import MAX_DEPTH, MAX_INCLUDED, CompositionProblem, Edge, Tree, descend, edges_of, pinned
 from prompts.composition.impact import Graph, GraphEdge, GraphNode, Impact, ImpactRow, graph_of, impact_of
 from prompts.composition.rules import check_move, check_new, own_text_problem, write_includes
 
@@ -22,5 +22,6 @@ __all__ = [
     "graph_of",
     "impact_of",
     "own_text_problem",
+    "pinned",
     "write_includes",
 ]

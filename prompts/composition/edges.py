@@ -141,6 +141,18 @@ def descend(edges: Sequence[Edge], *, instead: Mapping[Key, PromptVersion] | Non
     return tree
 
 
+def pinned(version: PromptVersion) -> list[PromptVersion]:
+    """What a version includes by number, and those in turn: parts of its text for ever."""
+    edges = [edge for edge in edges_of([version]).get(version.pk, []) if edge.number is not None]
+    tree = descend(edges)
+    found: dict[int, PromptVersion] = {}
+    while edges:
+        held = [one for edge in edges if (one := tree.follow(edge)) is not None and one.pk not in found]
+        found |= {one.pk: one for one in held}
+        edges = [edge for one in held for edge in tree.below.get(one.pk, []) if edge.number is not None]
+    return list(found.values())
+
+
 def find(references: Iterable[Reference], team: Team, by: Actor) -> dict[str, Edge]:
     """The prompts that a template of this team names, as far as the actor sees them, by how they are written. One query.
     A path is a name in the team itself, before its first part is taken for another team."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from accounts.numbers import whole
 from prompts.exchange.entries import Entry, Unreadable
 from prompts.models import PromptTag, PromptVersion
 
@@ -39,10 +40,7 @@ def read(where: str, document: Any) -> list[Entry]:
             raise Unreadable(place, "model_versions", "This is a list of versions.")
         aliases = _aliases(place, model)
         tags = {key: value for key, value in _tags(place, model).items() if not key.startswith(("mlflow.", "_mlflow"))}
-        for one in sorted(
-            versions,
-            key=lambda each: int(str(each.get("version") or 0)) if str(each.get("version") or 0).isdecimal() else 0,
-        ):
+        for one in sorted(versions, key=lambda each: whole(str(each.get("version"))) or 0):
             found.append(_entry(place, model, one, tags, aliases))
     return found
 
@@ -59,7 +57,9 @@ def _entry(
     if kind == PromptVersion.Type.CHAT:
         template = _json(where, TEXT, said[TEXT])
     text = said[TEXT]
-    own = [one if isinstance(one, str) else "" for one in row.get("aliases") or []]
+    own = row.get("aliases") or []
+    if not isinstance(own, list):
+        raise Unreadable(where, "aliases", "Aliases of a version are a list of names.")
     fields = {
         "type": kind,
         "format": format_of(text),
@@ -73,7 +73,7 @@ def _entry(
         message=str(row.get("description") or ""),
         description=description,
         tags=tags,
-        labels=sorted({name for name, at in aliases.items() if at == number} | {one for one in own if one}),
+        labels=sorted({name for name, at in aliases.items() if at == number} | {one for one in own if one and isinstance(one, str)}),
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _tags(where: str, row: Mapping[str, Any]) -> dict[str, str]:
 def _aliases(where: str, model: Mapping[str, Any]) -> dict[str, str]:
     given = model.get("aliases") or {}
     if isinstance(given, list) and all(isinstance(one, dict) for one in given):
-        given = {one.get("alias", ""): one.get("version", "") for one in given}
+        given = {str(one.get("alias", "")): one.get("version", "") for one in given}
     if not isinstance(given, dict):
         raise Unreadable(where, "aliases", 'Aliases are {"name": "version"} or a list of {"alias", "version"}.')
     return {str(name): str(version) for name, version in given.items()}

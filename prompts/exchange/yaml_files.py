@@ -31,6 +31,25 @@ _FIELDS = ("prompt", "description", "tags", "version", "type", "format", "templa
 _ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 
+# A prompt of 200 messages with a schema has some thousands.
+MAX_TOKENS, MAX_DEPTH = 100_000, 100
+MAX_DIGITS = 100
+
+
+class _Loader(yaml.SafeLoader):
+    """Numbers as people write them: one of a million parts (1:59:59:…) would take hours."""
+
+    def construct_scalar(self, node: Any) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a number has at most {MAX_DIGITS} digits; put quotes around a text", node.start_mark
+            )
+        return super().construct_scalar(node)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
 class _Dumper(yaml.SafeDumper):
     """Long texts as blocks, as a person would write them."""
 
@@ -109,10 +128,8 @@ def mapping(path: str, text: str) -> dict[Any, Any]:
     if len(text) > MAX_CHARACTERS:
         raise Unreadable(path, "", f"At most {MAX_CHARACTERS:,} characters, here {len(text):,}.")
     try:
-        # Aliases can make a few lines stand for gigabytes; a prompt has no use for them.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
-            raise Unreadable(path, "", "YAML aliases (*name) are not taken. Write the values out.")
-        said = yaml.safe_load(text)
+        _look_over(path, text)
+        said = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -122,6 +139,30 @@ def mapping(path: str, text: str) -> dict[Any, Any]:
     if not isinstance(said, dict):
         raise Unreadable(path, "", "The file has to be 'name: value' lines, beginning with 'prompt:'.")
     return said
+
+
+def _look_over(path: str, text: str) -> None:
+    """Refuse what would take long to read, before it is read."""
+    depth = 0
+    for count, token in enumerate(yaml.scan(text, Loader=yaml.SafeLoader)):
+        # Aliases can make a few lines stand for gigabytes; a prompt has no use for them.
+        if isinstance(token, yaml.AliasToken):
+            raise Unreadable(path, "", "YAML aliases (*name) are not taken. Write the values out.")
+        if isinstance(token, _OPENING):
+            depth += 1
+        elif isinstance(token, _CLOSING):
+            depth -= 1
+        if count >= MAX_TOKENS or depth > MAX_DEPTH:
+            raise Unreadable(path, "", f"At most {MAX_TOKENS:,} words and signs, and {MAX_DEPTH} levels of YAML.")
+
+
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 def _string(path: str, said: Mapping[Any, Any], field: str, default: str) -> str:

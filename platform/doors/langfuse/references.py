@@ -8,7 +8,7 @@ from doors.prompt_texts import each_text, whole
 from prompts.models import PromptVersion
 
 _THEIRS = re.compile(r"@@@langfusePrompt:(.*?)@@@")
-_OURS = re.compile(r"\{\{>\s*([^@:{}\n]+?)(?:@([^@:{}\s]+)|:([1-9][0-9]{0,8}))\s*\}\}")
+_OURS = re.compile(r"\{\{>\s*+([^@:{}\n]++)(?:@([^@:{}\s]++)|:([1-9][0-9]{0,8}+))\s*+\}\}")
 
 
 def incoming(template: Any) -> Any:
@@ -33,7 +33,7 @@ def _include(match: re.Match[str]) -> str:
 
 
 def _tag(match: re.Match[str]) -> str:
-    name, label, number = match.groups()
+    name, label, number = match[1].strip(), match[2], match[3]
     return f"@@@langfusePrompt:name={name}|{f'label={label}' if label else f'version={number}'}@@@"
 
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-import regex
+from prompts import patterns
 
 SECONDS = 1.0
 # Of an output, so much is searched; a pattern with a limit on its time has one on its text too.
@@ -14,17 +14,15 @@ class PatternTooSlow(Exception):
     """It was searched for longer than it may."""
 
 
-@lru_cache(maxsize=256)
-def compiled(pattern: str) -> Any:
-    return regex.compile(pattern)
+compiled = lru_cache(maxsize=256)(patterns.compiled)
 
 
 def wrong_with(pattern: str) -> str:
     """What is wrong with a pattern, in words; '' when nothing is."""
     try:
         compiled(pattern)
-    except (regex.error, OverflowError, RecursionError, ValueError) as error:
-        return f"This is no regular expression: {error}"
+    except ValueError as error:
+        return str(error)
     return ""
 
 

@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import jsonschema
@@ -16,6 +18,7 @@ from prompt_tests.assertions.patterns import wrong_with as wrong_pattern
 
 MAX_SCHEMA = 100_000  # characters
 MAX_OUTPUT = 1_000_000
+SECONDS = 5.0
 _FENCE = re.compile(r"\s*```[a-zA-Z]*[ \t]*\n(.*?)\n?```\s*", re.DOTALL)
 
 
@@ -33,7 +36,49 @@ def _pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterato
         yield jsonschema.ValidationError(str(slow))
 
 
-_Checked: type[Validator] = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+class _TooSlow(Exception):
+    """It followed its references for longer than it may."""
+
+
+_until: ContextVar[float] = ContextVar("when looking has to end")
+
+
+def _reference(of: Any) -> Any:
+    """A schema whose parts refer to each other twice doubles its work with each of them."""
+
+    def followed(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+        if time.monotonic() > _until.get():
+            raise _TooSlow
+        yield from of(validator, wanted, instance, schema)
+
+    return followed
+
+
+def _unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """By what each says as JSON: the library holds each against every other."""
+    listed = instance if wanted and isinstance(instance, list) else []
+    if len({json.dumps(_plain(one), sort_keys=True) for one in listed}) < len(listed):
+        yield jsonschema.ValidationError("Some of its items are the same.")
+
+
+def _plain(value: Any) -> Any:
+    """1.0 is 1 to JSON Schema."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+_KEYWORDS = jsonschema.Draft202012Validator.VALIDATORS
+_Checked: type[Validator] = extend(
+    jsonschema.Draft202012Validator,
+    {
+        "pattern": _pattern,
+        "uniqueItems": _unique,
+        **{name: _reference(_KEYWORDS[name]) for name in ("$ref", "$dynamicRef")},
+    },
+)
 
 
 def wrong_with(schema: Any) -> str:
@@ -90,12 +135,17 @@ def read(output: str) -> Any:
 def lacking(value: Any, schema: Any) -> str:
     """What a value lacks of a schema, the outermost first; '' when it is valid."""
     validator: Any = _Checked(schema, registry=Registry())  # type: ignore[call-arg]  # an empty one: nothing is fetched
+    token = _until.set(time.monotonic() + SECONDS)
     try:
         error = next(iter(sorted(validator.iter_errors(value), key=lambda found: len(found.absolute_path))), None)
     except Unresolvable as missing:
         return f"The schema refers to something that is not in it: {str(missing)[:200]}"
     except RecursionError:
         return "The schema refers to itself without end."
+    except _TooSlow:
+        return f"The schema was followed for longer than {SECONDS:g} s: its parts refer to each other too often."
+    finally:
+        _until.reset(token)
     if error is None:
         return ""
     place = "/".join(str(part) for part in error.absolute_path)
