@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.actions import grant
 from prompt_tests.models import SuiteRun
 
 UPPER = {"type": "contains", "value": "SAY"}
@@ -95,3 +96,17 @@ def test_runs_are_listed_and_cancelled(alice, testing, cast, api):
     assert alice.post(f"/api/v1/prompt-tests/{run.pk}/cancel").json()["state"] == "cancelled"
     assert alice.post(f"/api/v1/prompt-tests/{run.pk}/cancel").status_code == 409
     assert api(cast.mallory).get(f"/api/v1/prompt-tests/{run.pk}").status_code == 404
+
+
+def test_who_sees_the_prompt_alone_reads_no_rows_of_the_dataset(testing, make_rows, cast, api, actor):
+    make_rows([{"w": "ann", "expected": "SAY ANN"}], name="salaries")
+    testing.suite(
+        assertions=[{"type": "equals"}],
+        cases=[testing.case("bob", expected="SAY BOB")],
+        rows={"dataset": "acme/salaries", "mapping": {"word": "w"}},
+    )
+    run = testing.finish(testing.start())
+    grant(user=cast.mallory, role="viewer", on=cast.team, prefix="support/", by=actor(cast.admin))
+    at = f"/api/v1/prompt-tests/{run.pk}/results"
+    assert [row["row"] for row in api(cast.mallory).get(at).json()["results"]] == [None]
+    assert [row["row"] for row in api(cast.victor).get(at).json()["results"]] == [None, 0]
