@@ -1,4 +1,5 @@
-"""What a column is: a prompt's version, a draft or unsaved content (of a prompt, or of none); the model it is sent to; parameters beside the prompt's own.
+"""What a column is: a prompt's version, a draft or unsaved content (of a prompt, or of none); the model it is sent to;
+parameters beside the prompt's own.
 
 As people give it: {"label", "prompt": "team/name", "version": number, label, 'latest' or 'draft', "content": a version's fields
 in the version's place, "model", "parameters"}. Frozen into a run: what it was made of then, content and digest included.
@@ -15,6 +16,7 @@ from accounts.errors import Invalid, NotFound, Problem
 from accounts.models import Team
 from accounts.numbers import whole
 from playground.rendering import known_inputs
+from prompt_tests import asking
 from prompts import reads
 from prompts.checks import check_content
 from prompts.drafts import get_draft
@@ -26,12 +28,7 @@ MAX_COLUMNS = 8
 FIELDS = ("type", "format", "template", "inputs", "tools", "response_format", "model", "parameters")
 _GIVEN = {"label", "prompt", "version", "content", "model", "parameters"}
 # What of a prompt's parameters a model is told; others (a configuration for the application, say) are not its business.
-SENT = frozenset(
-    {
-        "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "seed", "stop", "presence_penalty",
-        "frequency_penalty", "repetition_penalty", "logit_bias", "tool_choice", "parallel_tool_calls", "reasoning_effort",
-    }
-)  # fmt: skip
+SENT = frozenset(asking.SENT)
 
 
 def freeze(team: Team, given: Sequence[Any], *, by: Actor) -> list[dict[str, Any]]:
