@@ -1,6 +1,7 @@
 """1 GiB up and down through the REST API, beside `cp` and hashlib, and beside MLflow's artifact proxy where it is installed."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -34,14 +35,15 @@ def peer(tmp_path: Path) -> Iterator[files.Peer | None]:
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")}
     env["PATH"] = f"{program.parent}:{env['PATH']}"
     with (tmp_path / "mlflow.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{port}"
-        wait_for("mlflow", lambda: httpx.get(f"{address}/version", timeout=5).status_code == 200, timeout_s=180)
+        wait_for("mlflow", lambda: httpx.get(f"{address}/version", timeout=5).status_code == 200, timeout_s=600)
         time.sleep(20)  # its job processes are still importing
         yield files.Peer(address)
     finally:
-        process.terminate()
+        # With the processes that it started, which outlive it while they are still importing.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
 
 
