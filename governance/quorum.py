@@ -110,9 +110,11 @@ def count(
     request: ApprovalRequest,
     policy_version: PolicyVersion | None,
     evidence_digests: Sequence[str],
+    unfit: str = "",
     as_of: datetime | None = None,
 ) -> list[StepResult]:
-    """The steps of the policy with the approvals that count for each. `as_of`: as it stood then, by the roles that reviews noted."""
+    """The steps of the policy with the approvals that count for each. `unfit`: why there is no evidence for some check (any more).
+    `as_of`: as it stood then, by the roles that reviews noted."""
     if as_of is None and not is_live(request):
         as_of = ended_at(request)
     given = [
@@ -123,7 +125,7 @@ def count(
         and (review.replaced_at is None or (as_of is not None and review.replaced_at > as_of))
     ]
     approvals = [review for review in given if review.verdict == Review.Verdict.APPROVE]
-    bound = _Binding(request, policy_version, list(evidence_digests))
+    bound = _Binding(request, policy_version, list(evidence_digests), unfit)
     barred = behind(request) if approvals and as_of is None else set()
     words: list[tuple[Review, Standing]] = []
     stale: list[tuple[Review, str]] = []
@@ -189,9 +191,10 @@ class _Binding:
     """What an approval is bound to: the bytes, the policy's version and the evidence that was there."""
 
     def __init__(
-        self, request: ApprovalRequest, policy_version: PolicyVersion | None, evidence_digests: list[str]
+        self, request: ApprovalRequest, policy_version: PolicyVersion | None, evidence_digests: list[str], unfit: str
     ) -> None:
         self.request, self.policy_version, self.evidence = request, policy_version, set(evidence_digests)
+        self._unfit = unfit
         self._labels: dict[str, str] | None = None
         self._awaited: set[str] | None = None
 
@@ -212,7 +215,7 @@ class _Binding:
         if new <= expected and (not gone or expected):
             return ""
         if not new - expected:
-            return "evidence that it was given on does not count any more"
+            return "evidence that it was given on does not count any more" + (f": {self._unfit}" if self._unfit else "")
         return "new evidence: " + ", ".join(self._label(digest) for digest in sorted(new - expected))
 
     def _of_awaited_evaluation(self) -> set[str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.models import ApprovalRequest, Attestation, Evidence
-from governance.rules import MetricCheck, Rules, parse
+from governance.policies import prompt_tests
+from governance.policies.book import Book
+from governance.rules import MetricCheck, PromptTestsCheck, Rules, parse
 
 State = ApprovalRequest.State
 
@@ -68,9 +70,11 @@ class Outdated:
 
     def reason(self, request: ApprovalRequest) -> str:
         """Why the evidence of this approval no longer speaks for it: a newer version of the dataset that it was measured on (unless
-        the policy pins one), or a newer definition of the metric. '' when it does."""
+        the policy pins one), a newer definition of the metric, or tests that are others now. '' when it does."""
         version = request.policy_version
         rules = parse(version.checks, version.reviews, version.terms) if version else None
+        if rules and any(isinstance(check, PromptTestsCheck) for check in rules.checks):
+            return _tests_outdated(request)
         wanted = {check.metric: check for check in _metric_checks(rules)}
         if not wanted:
             return ""
@@ -115,6 +119,12 @@ class Outdated:
         return self._versions[team_id, metric]
 
 
+def _tests_outdated(request: ApprovalRequest) -> str:
+    tested = [row for row in evidence_of(request) if row.kind == Evidence.Kind.PROMPT_TESTS]
+    book = Book(request.team, [request.digest])
+    return next((why for row in tested if (why := prompt_tests.outdated(row, book))), "")
+
+
 def _metric_checks(rules: Rules | None) -> Iterable[MetricCheck]:
     return [check for check in rules.checks if isinstance(check, MetricCheck)] if rules else []
 
@@ -130,5 +140,7 @@ def outdated_approvals() -> list[tuple[int, str]]:
     )
     rows = ApprovalRequest.objects.filter(pk__in=latest, lapsed_at=None, policy_version__isnull=False)
     look = Outdated()
-    found = [(row.pk, look.reason(row)) for row in rows.select_related("policy_version").iterator(chunk_size=200)]
+    found = [
+        (row.pk, look.reason(row)) for row in rows.select_related("policy_version", "team").iterator(chunk_size=200)
+    ]
     return [(pk, reason) for pk, reason in found if reason]

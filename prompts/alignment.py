@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prompts.matching import Budget, Matcher, TooMuch
+from prompts.reading import text_of
 
 _ALIKE = 0.5  # messages of one role that share less are two messages
 
@@ -13,20 +14,6 @@ _ALIKE = 0.5  # messages of one role that share less are two messages
 def role_of(message: Mapping[str, Any]) -> str:
     """'user', or 'placeholder': what kind of message it is. A text prompt's only one has none."""
     return str(message.get("role") or message.get("type") or "")
-
-
-def text_of(message: Mapping[str, Any]) -> str:
-    """What a message says, as text: its content, or all that it holds besides its role."""
-    content = message.get("content")
-    if isinstance(content, str) and set(message) <= {"role", "content"}:
-        return content
-    if message.get("type") == "placeholder" and "name" in message:
-        return str(message["name"])
-    rest = {key: value for key, value in message.items() if key != "role"}
-    if isinstance(content, str):
-        others = {key: value for key, value in rest.items() if key != "content"}
-        return f"{content}\n{json.dumps(others, indent=2, ensure_ascii=False, sort_keys=True)}"
-    return json.dumps(rest, indent=2, ensure_ascii=False, sort_keys=True)
 
 
 def _likeness(first: Counter[str], second: Counter[str], budget: Budget) -> float:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from prompts.alignment import aligned, role_of, text_of
+from prompts.alignment import aligned, role_of
 from prompts.matching import Budget, Matcher, TooMuch
 from prompts.models import PromptVersion
+from prompts.reading import texts_of
 
 Op = Literal["equal", "insert", "delete"]
 # Above this many pieces on both sides together words become lines, and lines one block, and so where they would take too long.
@@ -68,16 +69,17 @@ class Difference:
         return not any(others) and all(message.op == "same" for message in self.messages)
 
 
-def compare(before: PromptVersion, after: PromptVersion, *, spaces: bool = True) -> Difference:
-    """Everything that differs from one version to another. spaces: whether white space counts."""
+def compare(before: PromptVersion | None, after: PromptVersion, *, spaces: bool = True) -> Difference:
+    """Everything that differs from one version to another; None: from nothing. spaces: whether white space counts."""
+    variables = set(before.variables) if before else set()
     return Difference(
-        messages=messages(before.messages, after.messages, spaces=spaces),
-        parameters=keys(before.parameters, after.parameters),
-        variables_added=sorted(set(after.variables) - set(before.variables)),
-        variables_removed=sorted(set(before.variables) - set(after.variables)),
-        inputs=keys(_named(before.inputs), _named(after.inputs)),
-        tools=keys(_named(before.tools), _named(after.tools)),
-        settings=keys(_settings(before), _settings(after)),
+        messages=messages(before.messages if before else [], after.messages, spaces=spaces),
+        parameters=keys(before.parameters if before else {}, after.parameters),
+        variables_added=sorted(set(after.variables) - variables),
+        variables_removed=sorted(variables - set(after.variables)),
+        inputs=keys(_named(before.inputs if before else []), _named(after.inputs)),
+        tools=keys(_named(before.tools if before else []), _named(after.tools)),
+        settings=keys(_settings(before) if before else {}, _settings(after)),
     )
 
 
@@ -170,7 +172,7 @@ def _pair(
     moved: bool = False,
 ) -> MessageChange:
     first, second = before[i] if i is not None else None, after[j] if j is not None else None
-    pieces = words(text_of(first) if first else "", text_of(second) if second else "", spaces=spaces, budget=budget)
+    pieces = words(*texts_of(first, second), spaces=spaces, budget=budget)
     op: Literal["same", "changed", "added", "removed", "moved"] = "changed"
     if first is None or second is None:
         op = "added" if first is None else "removed"

@@ -23,7 +23,7 @@ MAX_VARIABLES = 1024 * 1024  # characters of JSON
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a caller sends to a model. `used`: the included prompts and the versions that were taken."""
+    """What a caller sends to a model. `used`: the included prompts and the versions that were taken; `through`: by which names."""
 
     type: str
     text: str | None
@@ -33,6 +33,7 @@ class Rendering:
     model: str
     parameters: dict[str, Any]
     used: list[tuple[Prompt, PromptVersion]] = field(default_factory=list)
+    through: list[tuple[Edge, PromptVersion]] = field(default_factory=list)
 
     @property
     def rendered(self) -> str | list[dict[str, Any]]:
@@ -97,6 +98,7 @@ def render_version(
         model=fields["model"],
         parameters=fields["parameters"],
         used=[(held.prompt, held) for held in {one.pk: one for one in tree.versions.values()}.values()],
+        through=tree.through,
     )
 
 

@@ -107,6 +107,11 @@ class RestorePrompt(serializers.Serializer[Any]):
     name = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="Another name, where its own was taken."
     )
+    reason = serializers.CharField(required=False, default="", allow_blank=True, help_text="Why, for the ledger.")
+
+
+class RestoreVersion(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, default="", allow_blank=True, help_text="Why, for the ledger.")
 
 
 def show_branch(branch: PromptBranch) -> dict[str, Any]:

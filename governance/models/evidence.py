@@ -20,6 +20,8 @@ class Evidence(models.Model):
         PROMPT_TESTS = "prompt_tests"
         # As of a dataset: the subject is the suite of one prompt, whatever its revision, and the newest row says which one holds.
         TEST_SUITE = "test_suite"
+        # Likewise, of a label or an alias that tests were run through: the newest row says where it points.
+        POINTER = "pointer"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -35,7 +37,9 @@ class Evidence(models.Model):
     # dataset: {"label", "version", "digest"}: a registered version; the newest row of a label is its newest version
     # prompt_tests: {"suite": {"key", "revision", "digest"}, "dataset": {"label", "version", "digest", "pinned"} or none,
     #               "models": [{"name", "digest"}], "total", "passed", "by_model": {name: {"total", "passed"}}, "run": id}
+    #               "pointers": [{"key", "team", "name", "version", "digest"}]: what labels and aliases pointed at
     # test_suite: {"revision", "digest"}; its subject_digest is the `key` above
+    # pointer: {"version", "digest"} (null and '' for nothing); its subject_digest is the `key` above
     payload = models.JSONField()
     digest = models.CharField(max_length=80)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -41,6 +41,13 @@ class Book:
             ):
                 self._suites[row.subject_digest].append(row)
 
+        self._pointers: dict[str, list[Evidence]] = defaultdict(list)
+        if names := [one for row in self._of_kind(Kind.PROMPT_TESTS) for one in pointers_of(row)]:
+            teams, keys = {one["team"] for one in names}, {one["key"] for one in names}
+            moved = Evidence.objects.filter(team_id__in=teams, kind=Kind.POINTER, subject_digest__in=keys)
+            for row in moved.order_by("-id"):
+                self._pointers[row.subject_digest].append(row)
+
     def _of_kind(self, wanted: str) -> Iterator[Evidence]:
         for (_, kind), rows in self._rows.items():
             if kind == wanted:
@@ -59,11 +66,12 @@ class Book:
         return None
 
     def newest_suite(self, key: str, as_of: datetime | None) -> dict[str, Any] | None:
-        """The newest revision of the tests of a prompt as {"revision", "digest"}; None where none is known."""
-        for row in self._suites.get(key, []):
-            if as_of is None or row.created_at <= as_of:
-                return dict(row.payload)
-        return None
+        """The newest revision of the tests of a prompt as {"revision", "digest", "since"}; None where none is known."""
+        return _newest(self._suites.get(key, []), as_of)
+
+    def newest_pointer(self, key: str, as_of: datetime | None) -> dict[str, Any] | None:
+        """Where a label or alias points as {"version", "digest", "since"}; None where it has not moved since anybody noted it."""
+        return _newest(self._pointers.get(key, []), as_of)
 
     def metric_version(self, metric: str, as_of: datetime | None) -> int:
         """By which version of its definition this metric is measured in the team; 0: nothing says so."""
@@ -90,6 +98,17 @@ class Book:
             )
             self._metrics[metric] = [(since, number) for number, since in rows if isinstance(number, int)]
         return self._metrics[metric]
+
+
+def _newest(rows: list[Evidence], as_of: datetime | None) -> dict[str, Any] | None:
+    row = next((row for row in rows if as_of is None or row.created_at <= as_of), None)
+    return {**row.payload, "since": row.created_at} if row else None
+
+
+def pointers_of(evidence: Evidence) -> list[dict[str, Any]]:
+    """[{"key", "team", "name", "version", "digest"}]: the labels and aliases that tests were run through, and where they pointed."""
+    found = evidence.payload.get("pointers")
+    return found if isinstance(found, list) else []
 
 
 def dataset_of(evidence: Evidence) -> dict[str, Any]:

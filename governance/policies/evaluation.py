@@ -46,6 +46,7 @@ def evaluate(move: Move | ApprovalRequest, *, rules: Rules | None = None, as_of:
             request=move,
             policy_version=policy,
             evidence_digests=verdict.evidence_digests,
+            unfit=next((line.detail.rstrip(".") for line in checks if not line.evidence_digest), ""),
             as_of=as_of,
         )
     return Verdict(policy, rules, checks, steps)

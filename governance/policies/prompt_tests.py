@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from governance.models import Evidence
-from governance.policies.book import Book, dataset_of, suite_of
+from governance.policies.book import Book, dataset_of, pointers_of, suite_of
 from governance.policies.results import FAILED, PASSED, WAITING, CheckResult, too_old
 from governance.policies.subject import Subject
 from governance.rules import PromptTestsCheck
@@ -27,25 +27,39 @@ def judge(check: PromptTestsCheck, subject: Subject, book: Book, as_of: datetime
 
 
 def _unfit(check: PromptTestsCheck, evidence: Evidence, book: Book, as_of: datetime | None) -> str:
-    """Why this run does not count; '' when it does."""
-    suite, dataset = suite_of(evidence), dataset_of(evidence)
-    newest = book.newest_suite(str(suite.get("key", "")), as_of)
-    if newest is not None and newest.get("digest") != suite.get("digest"):
-        return (
-            f"The tests were changed since: it passed revision {suite.get('revision')}, and revision {newest.get('revision')} "
-            "holds now. Run them again."
-        )
-    rows = None if dataset.get("pinned") else book.newest_version(str(dataset.get("label", "")), as_of)
-    if rows and rows.get("digest") != dataset.get("digest") and rows["version"] > dataset.get("version", 0):
-        return (
-            f"Tested on {dataset['label']} version {dataset.get('version')}, and version {rows['version']} is the newest: run the "
-            "tests again, or pin the version in them."
-        )
+    """Why this run does not count, and what to do; '' when it does."""
+    if why := outdated(evidence, book, as_of):
+        return f"{why[0].upper()}{why[1:]}. Run the tests again."
     asked = _by_model(evidence)
     if missing := [name for name in check.models if name not in asked]:
         return f"Not tested with {' and '.join(missing)}, only with {' and '.join(asked)}: name it in the tests and run them."
     old = too_old(evidence, check.max_age_days, as_of)
     return f"The run is {old}: run the tests again." if old else ""
+
+
+def outdated(evidence: Evidence, book: Book, as_of: datetime | None = None) -> str:
+    """Why what was tested then is not what there is now, as part of a sentence: other tests, newer rows, a label or an alias that points
+    elsewhere. '' when it is."""
+    suite, dataset = suite_of(evidence), dataset_of(evidence)
+    newest = book.newest_suite(str(suite.get("key", "")), as_of)
+    if newest is not None and newest.get("digest") != suite.get("digest"):
+        return (
+            f"the tests were changed on {_day(newest)}: it was tested by revision {suite.get('revision')}, and revision "
+            f"{newest.get('revision')} holds now"
+        )
+    rows = None if dataset.get("pinned") else book.newest_version(str(dataset.get("label", "")), as_of)
+    if rows and rows.get("digest") != dataset.get("digest") and rows["version"] > dataset.get("version", 0):
+        return f"it was tested on {dataset['label']} version {dataset.get('version')}, and version {rows['version']} is the newest"
+    for then in pointers_of(evidence):
+        now = book.newest_pointer(str(then["key"]), as_of)
+        if now is not None and now.get("digest") != then["digest"]:
+            where = f"version {now['version']}" if now.get("version") else "nothing"
+            return f"it was tested with {then['name']} at version {then['version']}, which points at {where} since {_day(now)}"
+    return ""
+
+
+def _day(row: dict[str, Any]) -> str:
+    return f"{row['since']:%-d %b %Y}"
 
 
 def _held(check: PromptTestsCheck, evidence: Evidence) -> CheckResult:

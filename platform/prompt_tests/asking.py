@@ -34,7 +34,7 @@ class Question:
     tools: list[Any] = field(default_factory=list)
     response_format: Any = None
     parameters: dict[str, Any] = field(default_factory=dict)
-    includes: list[str] = field(default_factory=list)
+    includes: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
 
     def body(self, model: str) -> dict[str, Any]:

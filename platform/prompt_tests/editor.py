@@ -93,6 +93,8 @@ class Editor:
                 "expected_column": self.top.get("expected_column") or "expected",
             }
             rows |= {name: _number(self.top[name]) for name in ("version", "limit") if self.top.get(name)}
+            if isinstance(rows.get("version"), str):
+                rows["alias"] = rows.pop("version")
             found["rows"] = rows
         return found
 
@@ -198,7 +200,7 @@ def show(content: Mapping[str, Any]) -> Editor:
             "repeats": str(content.get("repeats", 1)),
             "threshold": f"{100 * content.get('threshold', 1):g}",
             "dataset": rows.get("dataset", ""),
-            "version": str(rows.get("version", "")),
+            "version": str(rows.get("version") or rows.get("alias", "")),
             "limit": str(rows.get("limit", "")),
             "expected_column": rows.get("expected_column", "expected"),
         },

@@ -10,6 +10,7 @@ from governance.actions import deposit_evidence
 from governance.digests import digest_of
 from governance.ledger.actions import Target
 from governance.models import Evidence
+from governance.pointers import Name
 from prompt_tests.models import SuiteRevision, SuiteRun
 from prompt_tests.suites import SuiteContent
 from prompts.models import Prompt
@@ -38,6 +39,7 @@ def deposit_suite(revision: SuiteRevision, *, by: Actor) -> None:
 
 def deposit_run(run: SuiteRun, suite: SuiteContent, *, by: Actor, also: Sequence[Target]) -> None:
     """The counts of a run that asked everything that the suite asks, with all that it was made of."""
+    included = _included(run)
     payload: dict[str, Any] = {
         "run": run.pk,
         "prompt": str(run.prompt),
@@ -49,7 +51,9 @@ def deposit_run(run: SuiteRun, suite: SuiteContent, *, by: Actor, also: Sequence
         "passed": run.passed,
         "without_answer": run.errors,
         "by_model": _by_model(run),
-        "includes": _includes(run),
+        "includes": [f"{one['name']} version {one['version']} {one['digest']}" for one in included],
+        # Names that move: when one points elsewhere, this was about another text, or on other rows.
+        "pointers": [one for one in included if one.get("key")],
     }
     if run.version is not None:
         payload["version"] = run.version.number
@@ -59,8 +63,12 @@ def deposit_run(run: SuiteRun, suite: SuiteContent, *, by: Actor, also: Sequence
             "label": str(run.dataset_version.asset),
             "version": run.dataset_version.number,
             "digest": run.dataset_version.digest,
-            "pinned": suite.rows.version is not None,
+            "pinned": suite.rows.version is not None or bool(suite.rows.alias),
         }
+        if suite.rows.alias:
+            dataset, alias = run.dataset_version.asset, suite.rows.alias
+            name = Name(dataset.kind, dataset.pk, str(dataset), alias, dataset.team_id)
+            payload["pointers"].append(name.at(run.dataset_version.number, run.dataset_version.digest))
     deposit_evidence(
         team=run.team,
         kind=Evidence.Kind.PROMPT_TESTS,
@@ -78,9 +86,9 @@ def _by_model(run: SuiteRun) -> dict[str, dict[str, int]]:
     return {row["model"]: {"total": row["total"], "passed": row["passed"]} for row in rows}
 
 
-def _includes(run: SuiteRun) -> list[str]:
-    """The versions of other prompts that were part of what was tested."""
-    found: set[str] = set()
+def _included(run: SuiteRun) -> list[dict[str, Any]]:
+    """What of other prompts was part of what was tested, each once."""
+    found: dict[str, dict[str, Any]] = {}
     for includes in run.results.order_by().values_list("includes", flat=True).distinct()[:MOST_INCLUDES]:
-        found |= set(includes)
-    return sorted(found)
+        found |= {f"{one['name']} {one['digest']}": one for one in includes}
+    return [found[name] for name in sorted(found)]

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -210,9 +209,8 @@ class CaseResult(models.Model):
     prompt_tokens = models.PositiveIntegerField(null=True)
     completion_tokens = models.PositiveIntegerField(null=True)
     cost = models.DecimalField(max_digits=20, decimal_places=9, null=True)
-    includes = ArrayField(
-        models.CharField(max_length=400), default=list
-    )  # versions of other prompts that were part of it
+    # Versions of other prompts that were part of it: [{"name", "version", "digest"}], with "key" and "team" of a name that moves.
+    includes = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

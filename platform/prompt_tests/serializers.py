@@ -214,7 +214,7 @@ def show_result(result: Any) -> dict[str, Any]:
         "prompt_tokens": result.prompt_tokens,
         "completion_tokens": result.completion_tokens,
         "cost": result.cost_text or None,
-        "includes": result.includes,
+        "includes": [f"{one['name']} version {one['version']} {one['digest']}" for one in result.includes],
     }
     if hasattr(result, "was"):
         shown |= {"passed_before": result.was, "output_before": result.was_output}

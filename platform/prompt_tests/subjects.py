@@ -6,11 +6,13 @@ from typing import Any
 
 from accounts.access import Actor
 from accounts.errors import Invalid, Problem
+from governance.pointers import Name
 from prompt_tests.asking import Question
 from prompt_tests.models import SuiteRun
 from prompt_tests.units import Unit
 from prompts import rendering
 from prompts.checks import Content, check_content
+from prompts.composition import Edge
 from prompts.models import PromptVersion
 
 
@@ -41,7 +43,7 @@ class Subject:
         except Problem as problem:
             return Question(unit, error=_in_words(problem))
         messages = found.messages if found.messages is not None else [{"role": "user", "content": found.text or ""}]
-        includes = [f"{prompt} version {version.number} {version.digest}" for prompt, version in found.used]
+        includes = [_included(edge, version) for edge, version in found.through]
         return Question(unit, messages, found.tools, found.response_format, found.parameters, includes)
 
     def _rendered(self, unit: Unit) -> rendering.Rendering:
@@ -53,6 +55,14 @@ class Subject:
             )
             self._last = (given, found)
         return self._last[1]
+
+
+def _included(edge: Edge, version: PromptVersion) -> dict[str, Any]:
+    """What stood there, and by which name: a label may move, a number does not."""
+    if edge.number is not None:
+        return {"name": edge.name, "version": version.number, "digest": version.digest}
+    name = Name("prompt", edge.prompt.pk, str(edge.prompt), edge.label, edge.prompt.team_id)
+    return name.at(version.number, version.digest)
 
 
 def _in_words(problem: Problem) -> str:

@@ -22,6 +22,7 @@ MAX_MODELS = 20
 MAX_REPEATS = 20
 MAX_BYTES = 1024 * 1024
 _DATASET = r"[a-z0-9._-]{1,96}/[a-z0-9._-]{1,96}"
+_ALIAS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _COLUMN = 200
 
 
@@ -54,11 +55,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Rows:
-    """Cases out of a dataset: its newest registered version, or the pinned one. A variable takes the column of its own name
-    unless `mapping` names another."""
+    """Cases out of a dataset: its newest registered version, the pinned one, or where an alias points. A variable takes the column of
+    its own name unless `mapping` names another."""
 
     dataset: str
     version: int | None
+    alias: str
     mapping: dict[str, str]
     expected_column: str
     limit: int | None
@@ -67,6 +69,8 @@ class Rows:
         entry: dict[str, Any] = {"dataset": self.dataset, "expected_column": self.expected_column}
         if self.version:
             entry["version"] = self.version
+        if self.alias:
+            entry["alias"] = self.alias
         if self.mapping:
             entry["mapping"] = self.mapping
         if self.limit:
@@ -241,9 +245,14 @@ def _rows(given: Any, errors: Errors) -> Rows | None:
     if not isinstance(expected, str) or len(expected) > _COLUMN or "\0" in expected:
         read.fail("expected_column", "Name a column, or leave it out for 'expected'.")
         expected = "expected"
+    alias = read.text("alias", _ALIAS, "Name an alias of the dataset, such as golden.") or ""
+    version = read.whole("version", 1, 2**31 - 1, "the version")
+    if alias and version:
+        read.fail("alias", "Name a version or an alias, not both.")
     found = Rows(
         dataset,
-        read.whole("version", 1, 2**31 - 1, "the version"),
+        version,
+        alias,
         dict(mapping) if texts else {},
         expected,
         read.whole("limit", 1, MAX_ROWS, "rows"),

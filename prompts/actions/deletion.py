@@ -10,7 +10,7 @@ from accounts.roles import Permission
 from governance import gate
 from governance.ledger.actions import Action, record
 from governance.models import ApprovalRequest
-from prompts import search
+from prompts import composition, search
 from prompts.actions.common import lock_prompt, prompt_target, touch, version_target
 from prompts.actions.labels import KIND, remove_label
 from prompts.actions.lines import step_back
@@ -32,8 +32,8 @@ def delete_version(*, version: PromptVersion, reason: str = "", by: Actor) -> Pr
         return version
     labels = list(Label.objects.filter(version=version).order_by("name").values_list("name", flat=True))
     asked = Q(number=version.number) | Q(label__in=labels)
-    newest = prompt.versions.filter(deleted_at=None, branch=MAIN).order_by("-number").values_list("pk", flat=True)[:2]
-    if list(newest) == [version.pk]:
+    newest = list(prompt.versions.filter(deleted_at=None, branch=MAIN).order_by("-number")[:2])
+    if [one.pk for one in newest] == [version.pk]:
         asked |= Q(label__in=["", LATEST], number=None)
     open_requests = ApprovalRequest.objects.filter(
         kind=KIND, asset_id=prompt.pk, version_id=version.pk, state=ApprovalRequest.State.OPEN
@@ -43,6 +43,9 @@ def delete_version(*, version: PromptVersion, reason: str = "", by: Actor) -> Pr
         remove_label(prompt=prompt, label=label, reason=reason or f"Version {version.number} was deleted.", by=by)
     version.deleted_at = timezone.now()
     version.save(update_fields=["deleted_at"])
+    if len(newest) == 2 and newest[0] == version:
+        refused = f"{version} can't be deleted: '{LATEST}' would be version {newest[1].number}"
+        composition.check_points(prompt, LATEST, newest[1], refused=refused)
     step_back(version)
     touch(prompt, by)
     search.refresh(prompt)

@@ -14,6 +14,7 @@ from governance import gate
 from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
+from governance.pointers import Name, deposit_pointer
 from governance.stages import stage_of
 from prompts import composition
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
@@ -134,6 +135,8 @@ def roll_back(*, request: ApprovalRequest, by: Actor) -> str:
         return f"'{request.slot}' is empty, as it was before."
     version = _approved(request, request.previous_version_id, request.previous_digest)
     gate.require_rollback(describe_move(prompt, request.slot, version, label), request=request)
+    refused = f"'{request.slot}' can't go back to version {version.number}"
+    composition.check_points(prompt, request.slot, version, refused=refused)
     _point(prompt, label, request.slot, version, reason, request, by)
     return f"'{request.slot}' points at version {version.number} again."
 
@@ -320,6 +323,12 @@ def _note(
             also.append(version_target(version))
     if request is not None:
         also.append(Target("request", request.pk, str(request), request.digest))
+    if prompt.included_by.filter(label=label.name).exists():
+        # Tests of what includes it were run with what was here before.
+        name = Name(KIND, prompt.pk, str(prompt), label.name, prompt.team_id)
+        deposit_pointer(
+            name, team=prompt.team, version=after and after.number, digest=after.digest if after else "", by=by, also=also
+        )  # fmt: skip
     record(
         Action.LABEL_MOVED if after else Action.LABEL_REMOVED,
         by=by,

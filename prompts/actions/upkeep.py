@@ -10,11 +10,11 @@ from governance import policies
 from governance.ledger.actions import Action, record
 from governance.models import ApprovalRequest
 from governance.stages import Stage
-from prompts import search
+from prompts import composition, search
 from prompts.actions.common import lock_prompt, prompt_target, touch, version_target
 from prompts.actions.labels import KIND
-from prompts.checks import check_note
-from prompts.models import Include, Prompt, PromptVersion
+from prompts.checks import LATEST, check_note
+from prompts.models import MAIN, Include, Prompt, PromptVersion
 from prompts.names import problem_of
 
 
@@ -90,9 +90,11 @@ def archive_prompt(*, prompt: Prompt, reason: str = "", by: Actor) -> Prompt:
 
 
 @transaction.atomic
-def restore_prompt(*, prompt: Prompt, name: str = "", by: Actor) -> Prompt:
-    """Bring it back from the archive, or after its deletion, as it was. name: another one, where its own was taken meanwhile."""
+def restore_prompt(*, prompt: Prompt, name: str = "", reason: str = "", by: Actor) -> Prompt:
+    """Bring it back from the archive, or after its deletion, as it was. name: another one, where its own was taken meanwhile. Conflict
+    where others that include it were changed meanwhile so that a text would include itself."""
     require(by, Permission.ASSET_EDIT, prompt)
+    reason = check_note("reason", reason)
     prompt = lock_prompt(prompt)
     before = state_of(prompt)
     if before == "live":
@@ -115,26 +117,47 @@ def restore_prompt(*, prompt: Prompt, name: str = "", by: Actor) -> Prompt:
             errors={"name": ["This name is taken."]}, code="name_taken",
         ) from None  # fmt: skip
     prompt.refresh_from_db(fields=["folder"])
+    if before == "deleted":
+        for label, version in _names(prompt):
+            composition.check_points(
+                prompt, label, version, refused=f"{prompt} can't come back with '{label}' where it was"
+            )
     search.refresh(prompt)
-    _tell(prompt, Action.PROMPT_RESTORED, before, state_of(prompt), "", by)
+    _tell(prompt, Action.PROMPT_RESTORED, before, state_of(prompt), reason, by)
     return prompt
 
 
+def _names(prompt: Prompt) -> list[tuple[str, PromptVersion]]:
+    """Every name that leads to a version that includes something."""
+    rows = prompt.labels.filter(version__includes__isnull=False).select_related("version").distinct().order_by("name")
+    found = [(label.name, label.version) for label in rows]
+    latest = _latest(prompt)
+    return [*found, (LATEST, latest)] if latest else found
+
+
+def _latest(prompt: Prompt) -> PromptVersion | None:
+    return prompt.versions.filter(deleted_at=None, branch=MAIN).order_by("-number").first()
+
+
 @transaction.atomic
-def restore_version(*, version: PromptVersion, by: Actor) -> PromptVersion:
-    """Bring a deleted version back under its number. Twice is once."""
+def restore_version(*, version: PromptVersion, reason: str = "", by: Actor) -> PromptVersion:
+    """Bring a deleted version back under its number. Twice is once. Conflict where it would be 'latest' and so include itself."""
     require(by, Permission.ASSET_EDIT, version.prompt)
+    reason = check_note("reason", reason)
     prompt = lock_prompt(version.prompt)
     version = prompt.versions.get(pk=version.pk)
     version.prompt = prompt
     if version.deleted_at is not None:
         version.deleted_at = None
         version.save(update_fields=["deleted_at"])
+        if _latest(prompt) == version:
+            refused = f"{version} can't be restored: it would be '{LATEST}'"
+            composition.check_points(prompt, LATEST, version, refused=refused)
         touch(prompt, by)
         search.refresh(prompt)
         record(
             Action.PROMPT_VERSION_RESTORED, by=by, team=prompt.team.name, target=version_target(version),
-            also=[prompt_target(prompt)], before={"state": "deleted"}, after={"state": "live"},
+            also=[prompt_target(prompt)], before={"state": "deleted"}, after={"state": "live"}, reason=reason,
         )  # fmt: skip
     return version
 

@@ -111,10 +111,9 @@ class PromptRestore(ApiView):
     def post(self, request: Request, team: str, name: str) -> Response:
         """Bring a prompt back: out of the archive, or the one that was deleted last under this name. Needs asset.edit."""
         prompt = get_gone(self.by, f"{team}/{name}")
-        wanted = self.read(RestorePrompt)["name"]
-        return Response(
-            shapes.show_prompt(_with_labels(actions.restore_prompt(prompt=prompt, name=wanted, by=self.by)))
-        )
+        wanted = self.read(RestorePrompt)
+        restored = actions.restore_prompt(prompt=prompt, name=wanted["name"], reason=wanted["reason"], by=self.by)
+        return Response(shapes.show_prompt(_with_labels(restored)))
 
 
 class Folders(ApiView):

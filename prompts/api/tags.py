@@ -11,7 +11,7 @@ from prompts import serializers as shapes
 from prompts.api.common import PAGE, page_of
 from prompts.models import PromptTag, PromptVersionTag
 from prompts.reads import get_prompt, get_version, labels_of
-from prompts.serializers_history import TagIn, TagOut
+from prompts.serializers_history import RestoreVersion, TagIn, TagOut
 
 
 def _show(tag: PromptTag | PromptVersionTag) -> dict[str, str]:
@@ -63,7 +63,7 @@ class VersionTagView(ApiView):
 
 
 class VersionRestore(ApiView):
-    @extend_schema(operation_id="prompt_versions_restore", request=None, responses=shapes.VersionOut)
+    @extend_schema(operation_id="prompt_versions_restore", request=RestoreVersion, responses=shapes.VersionOut)
     def post(self, request: Request, team: str, name: str, number: int) -> Response:
         """Bring a deleted version back under its number. Needs asset.edit."""
         prompt = get_prompt(self.by, f"{team}/{name}")
@@ -71,5 +71,5 @@ class VersionRestore(ApiView):
         if version is None:
             raise NotFound(f"{prompt} has no version {number}.")
         version.prompt = prompt
-        actions.restore_version(version=version, by=self.by)
+        version = actions.restore_version(version=version, reason=self.read(RestoreVersion)["reason"], by=self.by)
         return Response(shapes.show_version(version, labels_of([version]).get(version.pk, [])))

@@ -2,7 +2,7 @@
 
 from prompts.composition.edges import MAX_DEPTH, MAX_INCLUDED, CompositionProblem, Edge, Tree, descend, edges_of, pinned
 from prompts.composition.impact import Graph, GraphEdge, GraphNode, Impact, ImpactRow, graph_of, impact_of
-from prompts.composition.rules import check_move, check_new, own_text_problem, write_includes
+from prompts.composition.rules import check_move, check_new, check_points, own_text_problem, write_includes
 
 __all__ = [
     "MAX_DEPTH",
@@ -17,6 +17,7 @@ __all__ = [
     "Tree",
     "check_move",
     "check_new",
+    "check_points",
     "descend",
     "edges_of",
     "graph_of",

@@ -54,6 +54,12 @@ class Tree:
     def follow(self, edge: Edge) -> PromptVersion | None:
         return self.versions.get(edge.key)
 
+    @property
+    def through(self) -> list[tuple[Edge, PromptVersion]]:
+        """Each name that something is included by, once, and the version that it led to."""
+        every = {edge.key: edge for edge in [*self.edges, *(edge for below in self.below.values() for edge in below)]}
+        return [(edge, version) for key, edge in every.items() if (version := self.versions.get(key))]
+
     def check(self, start: str, closes: Callable[[Edge], bool] = lambda edge: False) -> None:
         """Raise for a cycle or a path that is too long. `closes`: does this edge lead back to the start?"""
         free: dict[int, int] = {}  # how deep it goes below a version that was seen to be in order

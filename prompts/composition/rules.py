@@ -63,19 +63,29 @@ def write_includes(version: PromptVersion, edges: Sequence[Edge]) -> None:
 
 def check_move(prompt: Prompt, label: str, version: PromptVersion) -> None:
     """Within the transaction that moves a label (or asks for it), the prompt locked: may it point at this version?"""
+    tree = _free_of_cycles(prompt, label, version, f"'{label}' can't point at version {version.number}")
+    if tree is not None and gate.is_protected(prompt.team, KIND, str(prompt), label):
+        _check_protected(prompt, label, version, tree)
+
+
+def check_points(prompt: Prompt, label: str, version: PromptVersion, *, refused: str) -> None:
+    """Within the transaction after which this name ('latest' too) leads to this version without anybody's moving it (something is deleted,
+    restored or rolled back), the prompt locked: raise Conflict where that closes a cycle. `refused`: what can't be done then."""
+    _free_of_cycles(prompt, label, version, refused)
+
+
+def _free_of_cycles(prompt: Prompt, label: str, version: PromptVersion, refused: str) -> Tree | None:
+    """All that the version includes (None: nothing); Conflict where that leads back to this name."""
     edges = edges_of([version]).get(version.pk, [])
     if not edges:
-        return
+        return None
     lock_graph()
     try:
         tree = descend(edges, instead={(prompt.pk, label, None): version})
         tree.check(f"{prompt}@{label}", lambda edge: edge.key == (prompt.pk, label, None))
     except CompositionProblem as problem:
-        raise Conflict(
-            f"'{label}' can't point at version {version.number}. {problem.message}", code="include_cycle"
-        ) from None
-    if gate.is_protected(prompt.team, KIND, str(prompt), label):
-        _check_protected(prompt, label, version, tree)
+        raise Conflict(f"{refused}. {problem.message}", code="include_cycle") from None
+    return tree
 
 
 def _check_protected(prompt: Prompt, label: str, version: PromptVersion, tree: Tree) -> None:

@@ -19,11 +19,12 @@ from accounts.errors import Conflict, Invalid, NotFound, Problem
 from accounts.models import Team
 from accounts.numbers import whole
 from accounts.roles import Permission
-from prompts import actions, differences
+from prompts import actions
 from prompts.checks import ROLES, check_content
 from prompts.drafts import get_draft
 from prompts.models import MAIN, Prompt, PromptBranch, PromptDraft, PromptVersion
 from prompts.reads import get_prompt, get_version
+from prompts.shown import shown
 from prompts.tabs import tab_address
 from prompts.views.frame import folder_crumbs
 from prompts.writing import PLACEHOLDER, Written
@@ -164,29 +165,8 @@ def version_difference(request: HttpRequest, team: str, name: str) -> HttpRespon
         variables = head.variables  # what is wrong with it stands elsewhere on the page
     fields = {key: value for key, value in fields.items() if value is not None}
     after = PromptVersion(prompt=prompt, number=0, variables=variables, **fields)
-    found = differences.compare(head, after)
-    context = {
-        "head": head,
-        "difference": found,
-        "texts": [
-            (change, _side(head, change.number_before), _side(after, change.number_after))
-            for change in found.messages
-            if change.op != "same"
-        ],
-    }
-    context["others"] = [
-        (title, getattr(head, field), getattr(after, field))
-        for field, title in (("inputs", "Inputs"), ("tools", "Tools"), ("response_format", "Response format"),
-                             ("parameters", "Parameters"), ("model", "Model"), ("format", "Format"))
-        if getattr(head, field) != getattr(after, field)
-    ]  # fmt: skip
-    return render(request, "prompts/editor_difference.html", context)
-
-
-def _side(version: PromptVersion, number: int | None) -> str:
-    message = version.messages[number - 1] if number else {}
-    content = message.get("content", f"placeholder {message.get('name')}" if message.get("type") else "")
-    return str(content)
+    found = shown(head, after, before_label=f"version {head.number}", after_label="what is written here")
+    return render(request, "prompts/editor_difference.html", {"head": head, "shown": found})
 
 
 @login_required

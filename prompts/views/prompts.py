@@ -24,6 +24,7 @@ from prompts.reads import get_prompt
 from prompts.views.frame import prompt_page
 
 VERSIONS = 30
+DELETED = 20
 
 
 @login_required
@@ -56,9 +57,14 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
         version.prompt = prompt
         on_it = [label for label in frame["labels"] if label.version_id == version.pk]
         rows.append((version, on_it, chips.get(version.pk, []), graph))
+    # Those deleted last, for who may bring them back, on the first page.
+    gone = prompt.versions.exclude(deleted_at=None).select_related("created_by").order_by("-deleted_at", "-number")
+    deleted = list(gone[: DELETED + 1]) if frame["may_edit"] and not request.GET.get("cursor") else []
     context = {
         **frame,
         "versions": rows,
+        "deleted": deleted[:DELETED],
+        "more_deleted": len(deleted) > DELETED,
         "drafts": list(list_drafts(by).filter(prompt=prompt).order_by("branch")) if frame["may_edit"] else [],
         "branched": branched,
         "asked": any(

@@ -14,6 +14,7 @@ from prompts import actions
 from prompts.forms import TagForm
 from prompts.reads import get_gone, get_prompt, get_version
 from prompts.views.prompts import show_settings
+from prompts.views.versions import show_version
 
 
 @login_required
@@ -42,9 +43,38 @@ def tag_remove(request: HttpRequest, team: str, name: str) -> HttpResponse:
 
 @login_required
 @require_POST
+def version_tag_set(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
+    by = actor_of(request)
+    version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
+    form = TagForm(request.POST)
+    if form.is_valid():
+        try:
+            actions.set_tag(version=version, by=by, **form.cleaned_data)
+        except Invalid as problem:
+            add_problem(form, problem)
+        else:
+            return redirect(version.get_absolute_url() + "#tags")
+    return show_version(request, version, tag_form=form)
+
+
+@login_required
+@require_POST
+def version_tag_remove(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
+    by = actor_of(request)
+    version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
+    actions.delete_tag(version=version, key=request.POST.get("key", ""), by=by)
+    return redirect(version.get_absolute_url() + "#tags")
+
+
+def _why(request: HttpRequest) -> str:
+    return request.POST.get("reason", "")
+
+
+@login_required
+@require_POST
 def prompt_archive(request: HttpRequest, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
-    prompt = actions.archive_prompt(prompt=get_prompt(by, f"{team}/{name}"), by=by)
+    prompt = actions.archive_prompt(prompt=get_prompt(by, f"{team}/{name}"), reason=_why(request), by=by)
     messages.success(request, f"{prompt} is archived.")
     return redirect(prompt.get_absolute_url())
 
@@ -53,7 +83,8 @@ def prompt_archive(request: HttpRequest, team: str, name: str) -> HttpResponse:
 @require_POST
 def prompt_restore(request: HttpRequest, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
-    prompt = actions.restore_prompt(prompt=get_gone(by, f"{team}/{name}"), by=by)
+    gone = get_gone(by, f"{team}/{name}")
+    prompt = actions.restore_prompt(prompt=gone, name=request.POST.get("name", "").strip(), reason=_why(request), by=by)
     messages.success(request, f"{prompt} is back.")
     return redirect(prompt.get_absolute_url())
 
@@ -62,7 +93,7 @@ def prompt_restore(request: HttpRequest, team: str, name: str) -> HttpResponse:
 @require_POST
 def prompt_delete(request: HttpRequest, team: str, name: str) -> HttpResponse:
     by = actor_of(request)
-    prompt = actions.delete_prompt(prompt=get_prompt(by, f"{team}/{name}"), by=by)
+    prompt = actions.delete_prompt(prompt=get_prompt(by, f"{team}/{name}"), reason=_why(request), by=by)
     messages.success(request, f"{prompt} is deleted. It is in the list of deleted prompts.")
     return redirect("prompt-list")
 
@@ -72,8 +103,8 @@ def prompt_delete(request: HttpRequest, team: str, name: str) -> HttpResponse:
 def version_delete(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
     by = actor_of(request)
     version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
-    actions.delete_version(version=version, by=by)
-    messages.success(request, f"Version {number} is deleted; its number stays taken.")
+    actions.delete_version(version=version, reason=_why(request), by=by)
+    messages.success(request, f"Version {number} is deleted; its number stays taken. It can be restored below.")
     return redirect(version.prompt.get_absolute_url())
 
 
@@ -88,6 +119,6 @@ def version_restore(request: HttpRequest, team: str, name: str) -> HttpResponse:
     if version is None:
         raise NotFound(f"{prompt} has no such version.")
     version.prompt = prompt
-    actions.restore_version(version=version, by=by)
+    actions.restore_version(version=version, reason=_why(request), by=by)
     messages.success(request, f"Version {version.number} is back.")
     return redirect(version.get_absolute_url())

@@ -12,7 +12,7 @@ from accounts.errors import Conflict, Forbidden, Invalid
 from governance.approved import approvals_of
 from prompts import rendering
 from prompts.extras import chips_of
-from prompts.forms import LabelForm, Value, values_of, values_posted
+from prompts.forms import LabelForm, TagForm, Value, values_of, values_posted
 from prompts.models import PromptVersion
 from prompts.reads import get_prompt, get_version
 from prompts.views.frame import prompt_page
@@ -23,7 +23,7 @@ from prompts.views.frame import prompt_page
 def version_detail(request: HttpRequest, team: str, name: str, number: int) -> HttpResponse:
     by = actor_of(request)
     version = get_version(by, get_prompt(by, f"{team}/{name}"), number)
-    return _show_version(request, version, values_of(version), None)
+    return show_version(request, version)
 
 
 @login_required
@@ -43,12 +43,18 @@ def version_render(request: HttpRequest, team: str, name: str, number: int) -> H
         result["messages"] = [{"role": "", "content": text}] if isinstance(text, str) else text
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "prompts/rendered.html", {"result": result})
-    return _show_version(request, version, values, result)
+    return show_version(request, version, values=values, result=result)
 
 
-def _show_version(
-    request: HttpRequest, version: PromptVersion, values: list[Value], result: dict[str, Any] | None
+def show_version(
+    request: HttpRequest,
+    version: PromptVersion,
+    *,
+    values: list[Value] | None = None,
+    result: dict[str, Any] | None = None,
+    tag_form: TagForm | None = None,
 ) -> HttpResponse:
+    """A version's page. `values`: what the box that renders was given, and what came of it; `tag_form`: with what is wrong with it."""
     by, prompt = actor_of(request), version.prompt
     frame = prompt_page(request, prompt, "versions")
     on_it = [label for label in frame["labels"] if label.version_id == version.pk]
@@ -60,8 +66,9 @@ def _show_version(
         "approved": approvals_of(kind="prompt", asset_id=prompt.pk, digest=version.digest),
         "chips": chips_of(by, [version]).get(version.pk, []),
         "version_tags": list(version.tags.all()[:200]),
-        "values": values,
+        "tag_form": tag_form or TagForm(),
+        "values": values_of(version) if values is None else values,
         "result": result,
         "label_form": LabelForm(initial={"version": version.number}),
     }
-    return render(request, "prompts/version.html", context)
+    return render(request, "prompts/version.html", context, status=422 if tag_form else 200)

@@ -505,3 +505,34 @@ def test_who_gave_it_or_received_it_ends_it_and_nobody_else(story, client_of):
 def test_who_reviews_nothing_has_nothing_to_hand_over(story, client_of):
     assert "nothing to hand over" in text_of(client_of(story.cast.alice), "/settings/delegations/")
     assert client_of(story.cast.alice).post("/settings/delegations/", delegation(story)).status_code == 403
+
+
+# What a prompt's request changes
+
+
+def test_a_prompts_request_shows_all_that_differs(story, client_of):
+    chat = prompts.actions.create_prompt(team=story.cast.team, name="chat", by=story.by)
+    system = {"role": "system", "content": "Be kind."}
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    tool = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
+    write = {"prompt": chat, "type": "chat", "by": story.by}
+    prompts.actions.create_version(**write, template=[system, {"type": "placeholder", "name": "history"}])
+    prompts.actions.create_version(
+        **write,
+        template=[system, {"role": "user", "content": [{"type": "text", "text": "Ask {{ who }}"}, image]}],
+        inputs=[{"name": "who", "type": "string", "description": "The customer"}],
+        tools=[tool],
+        response_format={"type": "json_object"},
+        model="acme/writer",
+        parameters={"temperature": 0.5},
+    )
+    first = ask(story, 1, asset="acme/chat")
+    page = text_of(client_of(story.cast.bob), f"/requests/{first.pk}")
+    assert "[messages: history]" in page and "Be kind." in page
+    approvals.decide(request=first, verdict="approve", comment="", by=story.bob)
+    second = ask(story, 2, asset="acme/chat")
+    page = text_of(client_of(story.cast.bob), f"/requests/{second.pk}")
+    for said in ("Ask {{ who }}", "[image] https://example.com/a.png", "refund", "json_object", "acme/writer", "temperature",
+                 "The customer", "2 messages, model, response format, inputs, tools, model parameters"):  # fmt: skip
+        assert said in page, said
+    assert "{&#x27;type&#x27;" not in page

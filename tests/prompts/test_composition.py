@@ -7,6 +7,8 @@ from django.db import connection
 
 from accounts.errors import Conflict, Forbidden, Invalid
 from governance.actions import review
+from governance.ledger.models import AuditEvent
+from governance.models import ApprovalRequest
 from prompts import actions
 from prompts.checks import check_content
 from prompts.composition import graph_of, impact_of
@@ -275,3 +277,84 @@ def test_two_moves_at_once_close_no_cycle(write, by):
     for thread in threads:
         thread.join()
     assert refused == ["include_cycle"]
+
+
+def test_what_latest_becomes_by_deleting_or_restoring_closes_no_cycle(write, by):
+    write("a", "one")
+    first = write("b", '{% include "a@latest" %}')
+    second = write("b", "two")
+    write("a", '{% include "b@latest" %}')
+    with pytest.raises(Conflict) as caught:
+        actions.delete_version(version=second, by=by)
+    assert caught.value.code == "include_cycle" and "'latest' would be version 1" in caught.value.detail
+    assert "acme/b@latest → acme/a@latest → acme/b@latest" in caught.value.detail
+    second.refresh_from_db()
+    assert second.deleted_at is None
+    assert text_of(first, by) == "one"
+
+
+def test_what_is_restored_closes_no_cycle(write, by):
+    write("d", "four")
+    write("c", "plain")
+    loop = write("c", '{% include "d@latest" %}')
+    actions.delete_version(version=loop, by=by)
+    write("d", '{% include "c@latest" %}')
+    with pytest.raises(Conflict) as caught:
+        actions.restore_version(version=loop, by=by)
+    assert (
+        caught.value.code == "include_cycle" and "acme/c@latest → acme/d@latest → acme/c@latest" in caught.value.detail
+    )
+    # It comes back where it is not the newest.
+    write("c", "newer")
+    assert actions.restore_version(version=loop, reason="needed", by=by).deleted_at is None
+    assert AuditEvent.objects.filter(action="prompt_version.restored").get().reason == "needed"
+
+
+def test_a_prompt_that_comes_back_closes_no_cycle(write, by):
+    write("f", "plain", "staging")
+    write("e", "plain", "staging")
+    g = write("g", '{% include "e@staging" %}', "staging")
+    e = write("e", '{% include "f@staging" %}', "staging")
+    actions.delete_prompt(prompt=g.prompt, by=by)
+    actions.delete_prompt(prompt=e.prompt, by=by)
+    actions.restore_prompt(prompt=g.prompt, by=by)
+    write("f", '{% include "g@staging" %}', "staging")
+    with pytest.raises(Conflict) as caught:
+        actions.restore_prompt(prompt=e.prompt, by=by)
+    assert caught.value.code == "include_cycle" and "acme/e can't come back with 'staging'" in caught.value.detail
+    assert Prompt.objects.get(pk=e.prompt.pk).deleted_at is not None
+
+
+def test_a_broken_glass_lets_nothing_unprotected_in(write, cast, actor):
+    admin = actor(cast.admin)
+    write("tone", "kind", "staging")
+    loose = write("main", '{% include "tone@staging" %}')
+    emergency = "Customers are insulted by what is there now."
+    with pytest.raises(Conflict) as caught:
+        actions.break_glass(version=loose, slot="production", reason=emergency, by=admin)
+    assert caught.value.code == "include_unprotected" and not loose.prompt.labels.exists()
+    pinned = write("main", '{% include "tone:1" %}')
+    actions.break_glass(version=pinned, slot="production", reason=emergency, by=admin)
+    assert pinned.prompt.labels.get().version == pinned
+
+
+def test_no_door_lets_an_unprotected_include_behind_a_protected_label(write, cast, api, by):
+    write("tone", "kind", "staging")
+    write("main", '{% include "tone@staging" %}')
+    client = api(cast.alice, team=cast.team)
+    doors = {
+        "rest": client.put("/api/v1/prompts/acme/main/labels/production", {"version": 1}),
+        "request": client.post(
+            "/api/v1/requests",
+            {"kind": "prompt", "asset": "acme/main", "version": 1, "alias": "production", "reason": "go"},
+        ),
+        "langfuse": client.patch("/api/public/v2/prompts/main/versions/1", {"newLabels": ["production"]}),
+        "mlflow": client.post(
+            "/api/2.0/mlflow/registered-models/alias", {"name": "main", "alias": "production", "version": "1"}
+        ),
+    }
+    for door, answer in doors.items():
+        assert 400 <= answer.status_code < 500, door
+        assert "moves without an approval" in answer.content.decode(), door
+    assert not ApprovalRequest.objects.filter(asset_label="acme/main").exists()
+    assert not get_prompt(by, "acme/main").labels.exists()

@@ -1,4 +1,5 @@
 from prompts import differences
+from prompts.reading import said_of
 
 
 def message(role, content):
@@ -59,3 +60,36 @@ def test_parameters_differ_by_key():
         ("stop", "removed", ["a"], None),
         ("temperature", "changed", 0, 0.5),
     ]
+
+
+PARTS = {
+    "role": "user",
+    "content": [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA"}},
+    ],
+}
+
+
+def test_a_message_of_parts_is_read_as_text_images_and_json():
+    said = [(one.kind, one.text, one.href) for one in said_of(PARTS)]
+    assert said[:2] == [
+        ("text", "What is this?", ""),
+        ("image", "https://example.com/a.png", "https://example.com/a.png"),
+    ]
+    assert '"detail": "low"' in said[2][1] and '"input_audio"' in said[3][1]
+    hidden = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "javascript:alert(1)"}}]}
+    assert [one.href for one in said_of(hidden)] == [""]
+    inline = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}
+    assert next(said_of(inline)).text.startswith("image/png, 26 characters, sha256 ")
+    calls = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    assert [one.kind for one in said_of(calls)] == ["json"]
+
+
+def test_what_reads_alike_and_is_another_message_differs():
+    plain = {"role": "user", "content": "Go"}
+    parts = {"role": "user", "content": [{"type": "text", "text": "Go"}]}
+    (change,) = differences.messages([plain], [parts])
+    assert change.op == "changed" and any(piece.op != "equal" for piece in change.pieces)
+    assert differences.messages([parts], [parts])[0].op == "same"

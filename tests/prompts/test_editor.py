@@ -145,7 +145,7 @@ def test_the_difference_is_shown_before_saving(alice, greeting):
     page = text(alice.post(url, {"template": "Good day {{ name }}", "parameters": '{"temperature": 1}'}))
     assert "Difference to version 2" in page
     assert "<ins>Good day</ins>" in page
-    assert "Parameters" in page
+    assert "Model parameters" in page
     same = {"template": "Hello {{ name }}", "parameters": '{"temperature": 0}'}
     assert "Nothing differs from version 2" in text(alice.post(url, same))
     assert "not JSON" in text(alice.post(url, {"template": "a", "parameters": "{"}))

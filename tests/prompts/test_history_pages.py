@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.access import Actor
+from governance.ledger.models import AuditEvent
 from prompts import actions, search
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +88,33 @@ def test_what_a_label_was_on_a_day(prompt, cast, api):
     assert (told["before"], told["moved_by"]) == (1, "alice@example.com")
     assert then("2026-04-30").status_code == 404 and then("yesterday").status_code == 400
     assert api(cast.mallory).get(f"{address}?at=2026-05-03").status_code == 404
+
+
+def test_what_was_deleted_comes_back_where_a_person_looks_with_a_reason(prompt, cast, client_of):
+    alice, victor = client_of(cast.alice), client_of(cast.victor)
+    made = actions.create_version(prompt=prompt, type="text", template="spare", by=Actor(cast.alice))
+    alice.post(f"{BASE}/versions/{made.number}/delete", {"reason": "a slip"})
+    page = alice.get(BASE).content.decode()
+    assert f'Restore<span class="visually-hidden"> version {made.number}' in page and "1 deleted version" in page
+    assert "deleted version" not in victor.get(BASE).content.decode()
+    back = alice.post(f"{BASE}/versions/restore", {"version": made.number, "reason": "it was none"})
+    assert back.url == made.get_absolute_url() and "deleted version" not in alice.get(BASE).content.decode()
+    alice.post(f"{BASE}/delete", {"reason": "no use"})
+    assert "Another name" in alice.get("/prompts/?state=deleted").content.decode()
+    assert alice.post(f"{BASE}/restore", {"name": "reply-again", "reason": "of use"}).url.endswith("/reply-again")
+    told = dict(AuditEvent.objects.exclude(reason="").values_list("action", "reason"))
+    assert told["prompt_version.deleted"] == "a slip" and told["prompt_version.restored"] == "it was none"
+    assert told["prompt.deleted"] == "no use" and told["prompt.restored"] == "of use"
+
+
+def test_tags_of_a_version_are_edited_on_its_page(prompt, cast, client_of):
+    alice, victor = client_of(cast.alice), client_of(cast.victor)
+    page = f"{BASE}/versions/1"
+    assert alice.post(f"{page}/tags", {"key": "checked", "value": "by hand"}).status_code == 302
+    assert (
+        "checked: by hand" in victor.get(page).content.decode() and "Set a tag" not in victor.get(page).content.decode()
+    )
+    assert alice.post(f"{page}/tags", {"key": ""}).status_code == 422
+    assert victor.post(f"{page}/tags", {"key": "x"}).status_code == 403
+    assert alice.post(f"{page}/tags/remove", {"key": "checked"}).status_code == 302
+    assert not prompt.versions.get(number=1).tags.exists()

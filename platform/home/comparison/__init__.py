@@ -9,6 +9,7 @@ from home.comparison.changes import Change, describe
 from home.comparison.content import ConfigChange, TextChange, ValueChange
 from home.comparison.metrics import MetricRow, compare_metrics, figures_of, latest_figures
 from prompts.models import PromptVersion
+from prompts.shown import Shown, shown
 from registry.actions import weights
 from registry.comparison import FileChange
 from registry.models import Asset, Version, WeightComparison
@@ -29,9 +30,7 @@ class Comparison:
     configuration: Sequence[ConfigChange] = ()
     facts: Sequence[ValueChange] = ()
     texts: Sequence[TextChange] = ()
-    parameters: Sequence[ValueChange] = ()
-    variables_added: Sequence[str] = ()
-    variables_removed: Sequence[str] = ()
+    prompt: Shown | None = None
     metrics: Sequence[MetricRow] = ()
     change: Change | None = None
     added_bytes: int = field(default=0)
@@ -49,8 +48,8 @@ class Comparison:
     @property
     def empty(self) -> bool:
         """Nothing to see in the bytes and texts."""
-        found = (self.files, self.configuration, self.facts, self.texts, self.parameters)
-        return not any(found) and self.change is None
+        found = (self.files, self.configuration, self.facts, self.texts)
+        return not any(found) and self.change is None and (self.prompt is None or self.prompt.same)
 
 
 def compare(
@@ -71,6 +70,13 @@ def compare(
     return _version(request, metrics)
 
 
+def before_label(request: ApprovalRequest) -> str:
+    """What stands in the first column."""
+    if not request.previous_number:
+        return "nothing"
+    return f"version {request.previous_number}, {'before' if request.closed_at else 'there now'}"
+
+
 def _prompt(request: ApprovalRequest, metrics: Sequence[MetricRow]) -> Comparison:
     versions = {
         version.pk: version
@@ -82,10 +88,9 @@ def _prompt(request: ApprovalRequest, metrics: Sequence[MetricRow]) -> Compariso
     return Comparison(
         before=before,
         after=after,
-        texts=content.prompt_texts(before, after),
-        parameters=content.value_changes(content.parameters(before), content.parameters(after)),
-        variables_added=sorted(set(after.variables) - set(before.variables)) if before else (),
-        variables_removed=sorted(set(before.variables) - set(after.variables)) if before else (),
+        prompt=shown(
+            before, after, before_label=before_label(request), after_label=f"version {request.version_number}"
+        ),
         metrics=metrics,
     )
 

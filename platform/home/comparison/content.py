@@ -1,14 +1,12 @@
-"""What differs in the bytes and texts of two versions: files, configuration, facts, card, prompt."""
+"""What differs in the bytes and texts of two versions: files, configuration, facts, card."""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import prompts.differences
 import registry.comparison
 from accounts.access import Actor
-from prompts.models import PromptVersion
 from registry import gates, storage
 from registry.comparison import FileChange
 from registry.models import Version
@@ -42,12 +40,11 @@ class ConfigChange:
 
 @dataclass(frozen=True)
 class TextChange:
-    """A text that differs. `note` such as 'added' or 'was message 2'."""
+    """A text that differs."""
 
     title: str
     before: str
     after: str
-    note: str = ""
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -160,31 +157,3 @@ def _said(path: str) -> str:
     if section == "card" and dot:
         path = f"card: {'licence' if rest in ('license', 'licence') else rest}"
     return path.replace("_", " ")
-
-
-def prompt_texts(before: PromptVersion | None, after: PromptVersion) -> list[TextChange]:
-    """The template's text, or its messages one by one."""
-    if before is None:
-        return [
-            TextChange(
-                f"Message {number}, {message['role']}" if after.type == "chat" else "Text", "", message["content"]
-            )
-            for number, message in enumerate(after.messages, start=1)
-        ]
-    texts = []
-    for change in prompts.differences.messages(before.messages, after.messages):
-        if change.op == "same":
-            continue
-        role = change.role_after or change.role_before
-        title = f"Message {change.number_after or change.number_before}, {role}" if after.type == "chat" else "Text"
-        note: str = change.op
-        if change.number_before and change.number_after and change.number_before != change.number_after:
-            note += f", was message {change.number_before}"
-        old = "".join(piece.text for piece in change.pieces if piece.op != "insert")
-        new = "".join(piece.text for piece in change.pieces if piece.op != "delete")
-        texts.append(TextChange(title, old, new, note))
-    return texts
-
-
-def parameters(version: PromptVersion | None) -> dict[str, Any]:
-    return dict(version.parameters) if version and version.parameters else {}

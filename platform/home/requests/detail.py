@@ -13,7 +13,7 @@ from governance.models import ApprovalRequest, Attestation, Delegation, Review
 from governance.renewals import EvidencePair, renewal_evidence
 from governance.rules import MetricCheck
 from home import approvals
-from home.comparison import Comparison, compare
+from home.comparison import Comparison, before_label, compare
 from home.requests.composition import Composed, composed
 from home.requests.timeline import Entry, timeline
 from home.requests.wording import decisions_in_force, headline
@@ -152,16 +152,10 @@ def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) ->
         blocked=not judged.checks_pass and request.apply_after_evaluation is None,
         passed=sum(line.state == policies.PASSED for line in judged.lines),
         first_open=next((line for line in judged.lines if line.state != policies.PASSED), None),
-        before_label=_before_label(request),
+        before_label=before_label(request),
         after_label=f"version {request.version_number}",
         composed=composed(request, actor),
     )
-
-
-def _before_label(request: ApprovalRequest) -> str:
-    if not request.previous_number:
-        return "nothing"
-    return f"version {request.previous_number}, {'before' if request.closed_at else 'there now'}"
 
 
 def _mentionable(request: ApprovalRequest, actor: Actor) -> list[User]:

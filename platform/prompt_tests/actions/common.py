@@ -47,7 +47,7 @@ def prompt_target(prompt: Prompt) -> Target:
 
 
 def dataset_of(prompt: Prompt, suite: SuiteContent, by: Actor) -> Version:
-    """The version whose rows are cases: the pinned one, or the newest registered."""
+    """The version whose rows are cases: the pinned one, the one at the alias, or the newest registered."""
     assert suite.rows is not None
     try:
         dataset = get_asset(by, Asset.Kind.DATASET, suite.rows.dataset)
@@ -59,6 +59,8 @@ def dataset_of(prompt: Prompt, suite: SuiteContent, by: Actor) -> Version:
         gates.check_read(by, dataset)
         if suite.rows.version is not None:
             found: Version | None = get_version(by, dataset, suite.rows.version)
+        elif suite.rows.alias:
+            found = _at(dataset, suite.rows.alias)
         else:
             found = dataset.versions.registered().order_by("-number").first()
     except NotFound as missing:
@@ -66,6 +68,13 @@ def dataset_of(prompt: Prompt, suite: SuiteContent, by: Actor) -> Version:
     if found is None or not found.is_registered:
         raise Invalid("rows.dataset", f"{dataset} has no registered version yet.")
     found.asset = dataset
+    return found
+
+
+def _at(dataset: Asset, alias: str) -> Version:
+    found = Version.objects.filter(asset=dataset, aliases__name=alias).first()
+    if found is None:
+        raise Invalid("rows.alias", f"{dataset} has no alias '{alias}'.")
     return found
 
 

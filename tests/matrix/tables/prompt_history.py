@@ -31,6 +31,8 @@ PROMPT_HISTORY: Table = {
     "prompt-delete": {"POST": may(P.ASSET_EDIT, values=_SPARE)},
     "prompt-tag-set": {"POST": may(P.ASSET_EDIT, {"key": "new"})},
     "prompt-tag-remove": {"POST": may(P.ASSET_EDIT, {"key": "owner"})},
+    "prompt-version-tag-set": {"POST": may(P.ASSET_EDIT, {"key": "new"}, values={"number": 1})},
+    "prompt-version-tag-remove": {"POST": may(P.ASSET_EDIT, {"key": "owner"}, values={"number": 1})},
     "prompt-version-delete": {"POST": may(P.ASSET_EDIT, values=_SPARE)},
     "prompt-version-restore": {"POST": may(P.ASSET_EDIT, _DELETED)},
     "prompt-branches": {"GET": sees(ASSET), "POST": may(P.ASSET_EDIT, {"name": "fresh"})},
