@@ -536,3 +536,32 @@ def test_a_prompts_request_shows_all_that_differs(story, client_of):
                  "The customer", "2 messages, model, response format, inputs, tools, model parameters"):  # fmt: skip
         assert said in page, said
     assert "{&#x27;type&#x27;" not in page
+
+
+def test_the_page_says_what_is_missing_once_and_who_may_give_it(story, client_of):
+    request = ask(story)
+    for who in (story.cast.alice, story.cast.bob, story.cast.victor):
+        page = text_of(client_of(who), f"/requests/{request.pk}")
+        assert page.count("review by a reviewer") == 1
+    people = client_of(story.cast.bob).get(f"/requests/{request.pk}/people", headers={"HX-Request": "true"})
+    assert "Bob" in people.content.decode() and "review by a reviewer" not in people.content.decode()
+
+
+def test_at_a_glance_what_changes_for_whom_and_what_is_red(story, client_of):
+    by = story.by
+    tone = prompts.actions.create_prompt(team=story.cast.team, name="tone", by=by)
+    first = prompts.actions.create_version(prompt=tone, type="text", template="Kind", by=by)
+    approvals.decide(request=ask(story, first.number, asset="acme/tone"), verdict="approve", comment="", by=story.bob)
+    text = '{% include "tone@production" %} Hello'
+    prompts.actions.create_version(prompt=story.prompt, type="text", template=text, by=by)
+    prompts.actions.create_version(prompt=tone, type="text", template="Curt", parameters={"top_p": 1}, by=by)
+    governance.create_policy(
+        team=story.cast.team, kind="prompt", pattern="*", stage="production", checks=[{"type": "prompt_tests"}],
+        reviews={"count": 1, "role": "reviewer"}, by=story.admin,
+    )  # fmt: skip
+    request = ask(story, 2, asset="acme/tone")
+    page = text_of(client_of(story.cast.bob), f"/requests/{request.pk}")
+    glance = page[page.index('class="glance"') : page.index("</dl>", page.index('class="glance"'))]
+    assert "the text, model parameters" in glance
+    assert "1 other prompt too" in glance and 'id="composition"' in page
+    assert "0 of 1 checks pass" in glance and "glance-bad" in glance

@@ -280,3 +280,20 @@ def test_the_form_takes_an_alias_where_it_takes_a_version():
     form = editor.read(data)
     assert form.as_json()["rows"]["alias"] == "golden" and "version" not in form.as_json()["rows"]
     assert editor.show({"rows": {"dataset": "acme/words", "alias": "golden"}}).top["version"] == "golden"
+
+
+def test_the_request_shows_both_versions_tests_and_since_when_they_are_stale(testing, approve, cast, client_of):
+    testing.suite(assertions=[UPPER], cases=[testing.case("a"), testing.case("b")])
+    testing.finish(testing.start())
+    request = ask(testing)
+    approve(request, "bob"), approve(request, "rita")
+    testing.write("speak {{ word }}")
+    testing.finish(testing.start())
+    second = ask(testing)
+    page = client_of(cast.bob).get(f"/requests/{second.pk}").content.decode()
+    assert "0 of 2" in page and "2 of 2" in page and "2, asked for" in page and "1, there now" in page
+    testing.suite(assertions=[UPPER], cases=[testing.case("a")])
+    page = client_of(cast.bob).get(f"/requests/{second.pk}").content.decode()
+    assert page.count("The tests were changed on") == 3  # at the policy's line, and at both versions' runs
+    # What was closed is read as it stood.
+    assert "tests were changed" not in client_of(cast.bob).get(f"/requests/{request.pk}").content.decode()

@@ -11,10 +11,11 @@ from governance import actions, policies, quorum
 from governance.actions.requests.common import ASKING
 from governance.models import ApprovalRequest, Attestation, Delegation, Review
 from governance.renewals import EvidencePair, renewal_evidence
-from governance.rules import MetricCheck
+from governance.rules import MetricCheck, PromptTestsCheck
 from home import approvals
 from home.comparison import Comparison, before_label, compare
 from home.requests.composition import Composed, composed
+from home.requests.tested import Tested, tested
 from home.requests.timeline import Entry, timeline
 from home.requests.wording import decisions_in_force, headline
 
@@ -22,6 +23,7 @@ State, Afterwards = ApprovalRequest.State, ApprovalRequest.Afterwards
 _LIVE = (State.OPEN, State.APPROVED)
 # Completion of @address offers so many people of the team.
 _MOST_PEOPLE = 200
+_BAD_FIRST = {policies.FAILED: 0, policies.WAITING: 1, policies.PASSED: 2}
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,13 @@ class Detail:
     may: May
     live: bool
     blocked: bool
+    checks: list[policies.CheckResult]  # what does not pass comes first
     passed: int
-    first_open: Any
     before_label: str
     after_label: str
     composed: Composed
+    tested: list[Tested]
+    asks_for_tests: bool
 
 
 def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) -> Detail:
@@ -150,11 +154,13 @@ def read(actor: Actor, request: ApprovalRequest, *, everything: bool = False) ->
         live=quorum.is_live(request) and request.state != State.APPROVED,
         # With an evaluation still to come, the checks are held against it when it has ended.
         blocked=not judged.checks_pass and request.apply_after_evaluation is None,
-        passed=sum(line.state == policies.PASSED for line in judged.lines),
-        first_open=next((line for line in judged.lines if line.state != policies.PASSED), None),
+        checks=sorted(judged.checks, key=lambda line: _BAD_FIRST[line.state]),
+        passed=sum(line.state == policies.PASSED for line in judged.checks),
         before_label=before_label(request),
         after_label=f"version {request.version_number}",
         composed=composed(request, actor),
+        tested=tested(request),
+        asks_for_tests=any(isinstance(check, PromptTestsCheck) for check in judged.rules.checks),
     )
 
 
