@@ -55,7 +55,8 @@ def _piece(piece: Any) -> Iterator[Said]:
 
 def _image(url: str) -> Said:
     if not url.startswith("data:"):
-        return Said("image", url, url if url.startswith(("https://", "http://")) else "")
+        filled = url.startswith(("https://", "http://")) and "{{" not in url and "{%" not in url
+        return Said("image", url, url if filled else "")
     # Bytes that stand in the prompt itself are no text to read: their hash says whether they are others.
     kind = url[5:].partition(",")[0].partition(";")[0] or "text/plain"
     digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()

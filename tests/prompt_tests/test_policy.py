@@ -74,7 +74,7 @@ def test_changed_tests_make_it_stale_and_when_they_run_does_not(testing, line):
     assert (
         found.state == "waiting"
         and "The tests were changed on" in found.detail
-        and "revision 2 holds now" in found.detail
+        and "revision 3 holds now" in found.detail
     )
     testing.finish(testing.start())
     assert line(version).state == "passed"

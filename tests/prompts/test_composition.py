@@ -290,7 +290,7 @@ def test_what_latest_becomes_by_deleting_or_restoring_closes_no_cycle(write, by)
     assert "acme/b@latest → acme/a@latest → acme/b@latest" in caught.value.detail
     second.refresh_from_db()
     assert second.deleted_at is None
-    assert text_of(first, by) == "one"
+    assert text_of(first, by) == "two"
 
 
 def test_what_is_restored_closes_no_cycle(write, by):

@@ -81,6 +81,8 @@ def test_a_message_of_parts_is_read_as_text_images_and_json():
     assert '"detail": "low"' in said[2][1] and '"input_audio"' in said[3][1]
     hidden = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "javascript:alert(1)"}}]}
     assert [one.href for one in said_of(hidden)] == [""]
+    hidden["content"][0]["image_url"]["url"] = "https://example.com/{{ order }}.png"
+    assert [one.href for one in said_of(hidden)] == [""]  # nothing is there before the variables are filled in
     inline = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}
     assert next(said_of(inline)).text.startswith("image/png, 26 characters, sha256 ")
     calls = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
