@@ -196,12 +196,16 @@ def test_a_chat_prompt_is_compared_message_by_message(story):
         template=[{**system, "content": "Be brief."}, user, {"role": "assistant", "content": "{{ name }},"}],
     )  # fmt: skip
     found = compare(request_between(story, first, second, kind="prompt"))
-    assert [(text.title, text.note) for text in found.texts] == [
-        ("Message 1, system", "changed"),
-        ("Message 3, assistant", "added"),
+    assert found.prompt is not None and found.prompt.summary == ["2 messages", "model parameters"]
+    assert [(text.change.op, text.change.role_after) for text in found.prompt.texts] == [
+        ("changed", "system"),
+        ("same", "user"),
+        ("added", "assistant"),
     ]
-    assert [change.path for change in found.parameters] == ["temperature"]
-    assert found.variables_added == ["name"]
+    assert [(title, [row.key for row in rows]) for title, rows in found.prompt.tables] == [
+        ("Model parameters", ["temperature"])
+    ]
+    assert found.prompt.difference.variables_added == ["name"]
 
 
 @pytest.mark.django_db
