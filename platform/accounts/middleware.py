@@ -18,7 +18,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 def address_of(request: HttpRequest) -> str:
     """Where a request comes from: past the proxies that settings.TRUSTED_PROXIES names, and past no others."""
     return client_address(
-        request.META.get("REMOTE_ADDR", ""), [request.headers.get("X-Forwarded-For", "")], settings.TRUSTED_PROXIES
+        request.META.get("REMOTE_ADDR", ""), [request.META.get("HTTP_X_FORWARDED_FOR", "")], settings.TRUSTED_PROXIES
     )
 
 

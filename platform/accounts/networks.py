@@ -23,6 +23,7 @@ def _read(networks: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(read_network(text) for text in networks)
 
 
+@lru_cache(maxsize=4096)
 def plain(address: str) -> str:
     """An address as it is compared and stored: IPv4 inside IPv6 unwrapped, no zone; '' for what is none (a Unix socket)."""
     found = _address(address)

@@ -46,8 +46,9 @@ JOIN accounts_team t ON t.id = k.team_id"""
 def key_may_view(*, app: str, model: str, kind: str, row: str) -> str:
     """The condition that the key is good and that its owner may see the row. `kind`: the SQL of its kind."""
     there = covers(app=app, model=model, kind=kind, row=row)
+    viewing = ", ".join(f"'{scope}'" for scope in VIEWING)
     return f"""k.key_id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-  AND (cardinality(k.scopes) = 0 OR k.scopes && %(scopes)s::varchar[])
+  AND (cardinality(k.scopes) = 0 OR k.scopes && ARRAY[{viewing}]::varchar[])
   AND (u.is_superuser OR EXISTS (
       SELECT 1 FROM {GRANTS} WHERE g.user_id = u.id AND g.team_id = t.id AND {gives(Permission.ASSET_VIEW)} AND {there}))"""  # noqa: S608  constants
 
@@ -62,7 +63,7 @@ class Asked:
 
     @property
     def values(self) -> dict[str, Any]:
-        return {"key_id": self.key_id, "address": self.address, "scopes": VIEWING}
+        return {"key_id": self.key_id, "address": self.address}
 
     def opens(self, row: Sequence[Any]) -> bool:
         """Whether the row that was found, which begins with KEY_COLUMNS, may be answered with here."""
@@ -159,14 +160,31 @@ def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]
     """All of its rows. Parameters are written as %(name)s."""
     usual = len(statement) < _LONG  # what a caller's filter makes longer is not kept, neither here nor by PostgreSQL
     text, names = _numbered(statement) if usual else _numbered.__wrapped__(statement)
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
+    given = [values[name] for name in names]
+    pool = getattr(connection, "pool", None) if connection.connection is None else None
+    if pool is None:
+        connection.ensure_connection()
+        return _run(connection.connection, text, given, prepare=usual)
+    # Straight from the pool: setting up and taking down Django's own connection costs more than all else here.
+    with connection.wrap_database_errors:
+        if pool.closed:
+            pool.open()
+        raw = pool.getconn()
+    try:
+        if not raw.autocommit:
+            raw.autocommit = True  # what a statement writes is to stay
+        return _run(raw, text, given, prepare=usual)
+    finally:
+        pool.putconn(raw)
+
+
+def _run(raw: psycopg.Connection[Any], text: str, given: Sequence[Any], *, prepare: bool) -> list[tuple[Any, ...]]:
     # Django turns prepared statements off. Planning these joins costs more than running them, so they are prepared here, which
     # ends with the connection and needs no setting.
     before, raw.prepare_threshold = raw.prepare_threshold, 0
     try:
         with psycopg.RawCursor(raw) as cursor:
-            return cursor.execute(text, [values[name] for name in names], prepare=usual).fetchall()
+            return cursor.execute(text, given, prepare=prepare).fetchall()
     finally:
         raw.prepare_threshold = before
 

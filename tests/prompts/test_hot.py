@@ -178,3 +178,23 @@ def test_a_resolved_version_comes_with_what_it_includes(prompt, cast, api, actor
     actions.move_label(prompt=prompt, label="staging", version=second, by=by)
     assert client.get(address, headers={"if-none-match": etag}).status_code == 200
     assert client.get(f"{PATHS[0]}?resolve=x").status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_borrows_a_connection_of_the_pool_and_gives_it_back(prompt, cast, api):
+    from django.db import connection
+
+    client = api(cast.victor)
+    expected = client.get(PATHS[0]).content
+    ApiKey.objects.update(last_used_at=timezone.now())
+    connection.close()
+    for path in (*PATHS, f"{BASE}/labels/none") * 10:  # more often than the pool has connections
+        request = RequestFactory().get(path, headers={"authorization": f"Bearer {client.key}"})
+        found = hot.answer(request)
+        connection.close()  # the text of a version that is read for the first time comes by the ORM
+        assert (found is None) == path.endswith("none")
+    assert (
+        hot.answer(RequestFactory().get(PATHS[0], headers={"authorization": f"Bearer {client.key}"})).content
+        == expected
+    )
+    assert connection.connection is None
