@@ -21,8 +21,8 @@ from governance import gate
 from prompts import actions
 from prompts.composition import impact_of
 from prompts.forms import LabelForm
-from prompts.models import Label, Prompt
-from prompts.reads import get_prompt, labels_at
+from prompts.models import Label, LabelMove, Prompt
+from prompts.reads import get_prompt, labels_at, last_moves
 from prompts.views.frame import prompt_page
 
 
@@ -54,7 +54,7 @@ def show_labels(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm |
         rows = rows.filter(name=wanted)
     moves, following = keyset_page(rows, order=["-id"], cursor=request.GET.get("cursor", ""))
     frame = prompt_page(request, prompt, "labels")
-    names = list(prompt.label_moves.order_by("name").values_list("name", flat=True).distinct()[:100])
+    last = last_moves(prompt)
     context = {
         **frame,
         "moves": moves,
@@ -63,22 +63,25 @@ def show_labels(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm |
         "moment": moment,
         "wrong": wrong,
         "filters": [
-            {"name": "label", "kind": "choice", "label": "Label", "value": wanted, "choices": [(n, n) for n in names]},
+            {
+                "name": "label",
+                "kind": "choice",
+                "label": "Label",
+                "value": wanted,
+                "choices": [(one.name, one.name) for one in last[:100]],
+            },
             {"name": "at", "kind": "date", "label": "As of", "value": at},
         ],
-        "rollbacks": _rollbacks(prompt, frame["labels"]),
+        "rollbacks": _rollbacks(last, frame["labels"]),
         "label_form": label_form or LabelForm(initial={"version": frame["latest"] and frame["latest"].number}),
     }
     return render(request, "prompts/labels.html", context, status=(label_form and 422) or (422 if wrong else 200))
 
 
-def _rollbacks(prompt: Prompt, labels: list[Label]) -> list[tuple[Label, int | None]]:
-    """Each label with the number of the version that it pointed at before. One query."""
-    last = prompt.label_moves.filter(name__in=[label.name for label in labels]).select_related("before")
+def _rollbacks(last: list[LabelMove], labels: list[Label]) -> list[tuple[Label, int | None]]:
+    """Each label with the number of the version that it pointed at before."""
     before = {
-        move.name: move.before.number
-        for move in last.order_by("name", "-id").distinct("name")
-        if move.before is not None and move.before.deleted_at is None
+        move.name: move.before.number for move in last if move.before is not None and move.before.deleted_at is None
     }
     return [(label, before.get(label.name)) for label in labels]
 

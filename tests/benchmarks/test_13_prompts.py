@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +34,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PHOENIX = Path(os.environ.get("PHOENIX_ENVIRONMENT", ROOT / ".venv-phoenix"))
 SIZES = [int(text) for text in os.environ.get("PROMPTS", "100,100000").split(",")]
 SECONDS, ROUNDS = float(os.environ.get("PROMPTS_SECONDS", "3")), int(os.environ.get("PROMPTS_ROUNDS", "5"))
-AIMS = {"mlflow": 10.0, "phoenix": 5.0, "bare": 0.7}
+_BY_ALIAS = "/api/2.0/mlflow/registered-models/alias?name=template&alias=live"
+# A door of ours, what it is held against, and how many times as quick it ought to be.
+PAIRS = [
+    ("ours", "mlflow", 10.0), ("ours", "phoenix", 5.0), ("ours", "bare", 0.7), ("mlflow door", "mlflow", 10.0), ("mlflow door", "bare", 0.7),
+    ("langfuse door", "bare", 0.7),
+]  # fmt: skip
 TEXT = "You answer the customers of a shop, briefly and kindly.\n" * 20 + "{{ question }}"
 
 
@@ -83,6 +89,9 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
                 pid = start(name, command, {**os.environ, "PROMPT_USE_EVERY_S": "2"}, health)
                 headers = {"Authorization": f"Bearer {key}"} if name == "ours" else {}
                 sides[name] = Side(f"{base}{path}", headers, pid)
+                if name == "ours":
+                    sides["mlflow door"] = Side(f"{base}{_BY_ALIAS}", headers, pid)
+                    sides["langfuse door"] = Side(f"{base}/api/public/v2/prompts/template?label=live", headers, pid)
             _mlflow(start, sides, folder)
             _phoenix(start, sides, folder)
             yield SimpleNamespace(sides=sides, cast=cast)
@@ -134,15 +143,29 @@ def _mlflow(start: Any, sides: dict[str, Side], folder: Path) -> None:
     settle(pid)
     api = f"{base}/api/2.0/mlflow"
     tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
-    httpx.post(
-        f"{api}/registered-models/create", json={"name": "template", "tags": tags}, timeout=60
-    ).raise_for_status()
+    body: dict[str, Any] = {"name": "template", "tags": tags}
+    _post(f"{api}/registered-models/create", body)
     text = [*tags, {"key": "mlflow.prompt.text", "value": TEXT}]
     body = {"name": "template", "source": "dummy-source", "tags": text}
-    httpx.post(f"{api}/model-versions/create", json=body, timeout=60).raise_for_status()
+    _post(f"{api}/model-versions/create", body)
     body = {"name": "template", "alias": "live", "version": "1"}
-    httpx.post(f"{api}/registered-models/alias", json=body, timeout=60).raise_for_status()
-    sides["mlflow"] = Side(f"{api}/registered-models/alias?name=template&alias=live", {}, pid)
+    _post(f"{api}/registered-models/alias", body)
+    sides["mlflow"] = Side(f"{base}{_BY_ALIAS}", {}, pid)
+
+
+def _post(address: str, body: dict[str, Any]) -> None:
+    """MLflow's server lets go of a request now and then while its workers start."""
+    for left in (2, 1, 0):
+        try:
+            answer = httpx.post(address, json=body, timeout=60)
+        except httpx.RemoteProtocolError:
+            if not left:
+                raise
+            time.sleep(3)
+        else:
+            if "RESOURCE_ALREADY_EXISTS" not in answer.text:
+                answer.raise_for_status()
+            return
 
 
 def _phoenix(start: Any, sides: dict[str, Side], folder: Path) -> None:
@@ -223,13 +246,14 @@ def test_fetch_by_label(servers: SimpleNamespace, report: Report) -> None:
                         spent[name] += processor_s(side.pid) - used
             ours[size, connections] = median(rates["ours"])
             costs = {f"{name}_ms": round(1000 * spent[name] / (sum(rates[name]) * SECONDS), 2) for name in sides}
-            for name, aim in AIMS.items():
+            for door, name, aim in PAIRS:
                 if name not in sides:
                     continue
-                ratio = median(a / b for a, b in zip(rates["ours"], rates[name], strict=True))
+                ratio = median(a / b for a, b in zip(rates[door], rates[name], strict=True))
+                what = "prompt by label" if door == "ours" else f"prompt by label at the {door}"
                 report.add(
-                    f"prompt by label / {name}, {size:,} prompts, {connections} at a time",
-                    figure=f"{median(rates['ours']):.0f} / {median(rates[name]):.0f} = {ratio:.2f}", aim=f">= {aim:g}",
+                    f"{what} / {name}, {size:,} prompts, {connections} at a time",
+                    figure=f"{median(rates[door]):.0f} / {median(rates[name]):.0f} = {ratio:.2f}", aim=f">= {aim:g}",
                     met=ratio >= aim, generator=generator(), load=os.getloadavg()[0], requests_per_s=rates, **costs,
                 )  # fmt: skip
     for connections in (1, 16):

@@ -191,3 +191,34 @@ def prompts_protected(name):
 
 def prompts_look(uri):
     return load(uri)
+
+
+def prompts_traced():
+    """A prompt that is loaded within a trace: the trace goes nowhere, and the prompt is there all the same."""
+    g.register_prompt(name="traced", template="Hi {{x}}")
+    with mlflow.start_span("answer"):
+        text = g.load_prompt("prompts:/traced/1", cache_ttl_seconds=0).format(x="you")
+    mlflow.flush_trace_async_logging()
+    linked = said(lambda: MlflowClient().link_prompt_versions_to_trace([g.load_prompt("prompts:/traced/1")], "tr-1"))
+    return {"text": text, "linked": linked}
+
+
+def prompts_optimised():
+    """MLflow's optimisation loads prompts and registers what it found; its run notes how it went."""
+    from mlflow.genai.optimize import BasePromptOptimizer
+    from mlflow.genai.optimize.types import PromptOptimizerOutput
+
+    class Louder(BasePromptOptimizer):
+        def optimize(self, eval_fn, train_data, target_prompts, enable_tracking=True):
+            return PromptOptimizerOutput(optimized_prompts={name: f"{text}!" for name, text in target_prompts.items()})
+
+    mlflow.set_experiment("optimised")
+    g.register_prompt(name="opt", template="Say {{x}}", model_config={"model_name": "m", "temperature": 0.5})
+    found = g.optimize_prompts(
+        predict_fn=lambda x: g.load_prompt("prompts:/opt/1").format(x=x),
+        train_data=[{"inputs": {"x": "a"}, "expectations": {"expected_response": "A"}}],
+        prompt_uris=["prompts:/opt/1"], optimizer=Louder(), scorers=[],
+    )  # fmt: skip
+    made = found.optimized_prompts[0]
+    runs = mlflow.search_runs(experiment_names=["optimised"], output_format="list")
+    return {"version": made.version, "loaded": load("prompts:/opt/2"), "runs": len(runs), "status": runs[0].info.status}

@@ -86,6 +86,17 @@ def test_runs_and_experiments_that_use_a_prompt(mlflow):
     assert json.loads(found["run"]) == [{"name": "linked", "version": "1"}]
 
 
+def test_within_a_trace_prompts_load_though_traces_are_not_kept(mlflow):
+    found = mlflow("prompts_traced")
+    assert found["text"] == "Hi you" and found["linked"][0] in ("ENDPOINT_NOT_FOUND", MISSING)
+
+
+def test_prompts_are_optimised_and_the_run_tells_of_it(mlflow):
+    found = mlflow("prompts_optimised")
+    assert (found["version"], found["loaded"]["template"], found["runs"], found["status"]) == (2, "Say {{x}}!", 1, "FINISHED")
+    assert found["loaded"]["config"] == {"model_name": "m", "temperature": 0.5}
+
+
 def test_a_protected_alias_asks_and_the_error_says_where(mlflow, site):
     said = mlflow("prompts_protected", "guarded")
     request = ApprovalRequest.objects.get()
