@@ -28,7 +28,7 @@ REST = [
 ]  # fmt: skip
 PAGES = [
     PAGE, f"{PAGE}/versions/1", f"{PAGE}/labels", f"{PAGE}/labels?label=l0&at=2099-01-01", f"{PAGE}/branches", f"{PAGE}/usage",
-    f"{PAGE}/tests", f"{PAGE}/playground", f"{PAGE}/settings", "/prompts/", "/prompts/?folder=support", "/prompts/?state=deleted", "/prompts/?q=one",
+    f"{PAGE}/tests", "/playground/", f"{PAGE}/settings", "/prompts/", "/prompts/?folder=support", "/prompts/?state=deleted", "/prompts/?q=one",
 ]  # fmt: skip
 
 
