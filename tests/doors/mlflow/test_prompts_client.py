@@ -93,7 +93,12 @@ def test_within_a_trace_prompts_load_though_traces_are_not_kept(mlflow):
 
 def test_prompts_are_optimised_and_the_run_tells_of_it(mlflow):
     found = mlflow("prompts_optimised")
-    assert (found["version"], found["loaded"]["template"], found["runs"], found["status"]) == (2, "Say {{x}}!", 1, "FINISHED")
+    assert (found["version"], found["loaded"]["template"], found["runs"], found["status"]) == (
+        2,
+        "Say {{x}}!",
+        1,
+        "FINISHED",
+    )
     assert found["loaded"]["config"] == {"model_name": "m", "temperature": 0.5}
 
 
