@@ -103,7 +103,7 @@ def _text(
         "nothing" if number is None else f"{name}, {_place(version, number)}"
         for version, number, name in ((before, change.number_before, names[0]), (after, change.number_after, names[1]))
     ]
-    return ShownText(change, *sides, *labels, _stretches(change.pieces) if inline else [])
+    return ShownText(change, *sides, labels[0], labels[1], _stretches(change.pieces) if inline else [])
 
 
 def _place(version: PromptVersion | None, number: int) -> str:

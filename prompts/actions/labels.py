@@ -327,7 +327,7 @@ def _note(
         # Tests of what includes it were run with what was here before.
         name = Name(KIND, prompt.pk, str(prompt), label.name, prompt.team_id)
         deposit_pointer(
-            name, team=prompt.team, version=after and after.number, digest=after.digest if after else "", by=by, also=also
+            name, team=prompt.team, version=after.number if after else None, digest=after.digest if after else "", by=by, also=also
         )  # fmt: skip
     record(
         Action.LABEL_MOVED if after else Action.LABEL_REMOVED,

@@ -159,7 +159,7 @@ def _note(
         # Tests may take their rows by this name.
         name = Name(asset.kind, asset.pk, str(asset), alias.name, asset.team_id)
         deposit_pointer(
-            name, team=asset.team, version=after and after.number, digest=after.digest if after else "", by=by, also=also
+            name, team=asset.team, version=after.number if after else None, digest=after.digest if after else "", by=by, also=also
         )  # fmt: skip
     record(
         Action.ALIAS_MOVED if after else Action.ALIAS_REMOVED,
