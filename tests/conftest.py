@@ -3,6 +3,7 @@ looks, Mallory is an outsider."""
 
 import atexit
 import base64
+import copy
 import json
 import os
 import shutil
@@ -127,10 +128,37 @@ def make_cast() -> SimpleNamespace:
     return cast
 
 
+def _shares_cast(item: pytest.Item) -> bool | None:
+    """Whether the test may stand on rows that its module's tests share; None where it asks for no database."""
+    names = set(getattr(item, "fixturenames", ()))
+    mark = item.get_closest_marker("django_db")
+    if mark is None and not names & {"db", "transactional_db"}:
+        return None
+    committed = bool(names & {"transactional_db", "live_server"}) or (mark and (mark.kwargs or mark.args))
+    return "cast" in names and not committed
+
+
+@pytest.fixture(scope="module")
+def _cast_of_module(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """Made once for a module whose tests all want it and roll back, inside one transaction: each test is a savepoint in it."""
+    from django.db import transaction
+
+    tests = [item for item in request.session.items if getattr(item, "module", None) is request.module]
+    if not all(_shares_cast(item) is not False for item in tests):
+        yield None
+        return
+    with django_db_blocker.unblock():
+        outer = transaction.atomic()
+        outer._from_testcase = True  # type: ignore[attr-defined]  # so that what must be outermost in life may be inner here
+        with outer:
+            yield make_cast()
+            transaction.set_rollback(True)
+
+
 @pytest.fixture
-def cast(db: None) -> SimpleNamespace:
+def cast(_cast_of_module: SimpleNamespace | None, db: None) -> SimpleNamespace:
     """The people of the story, in team acme (Mallory in none)."""
-    return make_cast()
+    return copy.deepcopy(_cast_of_module) or make_cast()
 
 
 @pytest.fixture(scope="session", autouse=True)
