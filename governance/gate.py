@@ -113,6 +113,14 @@ def require_change(
     _require_passed(request)
 
 
+def asked(request: ApprovalRequest) -> ApprovalRequired:
+    """What is answered to who wanted to move something protected, and asks for it by that."""
+    return ApprovalRequired(
+        f"'{request.slot}' of {request.asset_label} is protected: it moves when request {request.pk} is approved.",
+        link=f"/requests/{request.pk}",
+    )
+
+
 def require_approved(request: ApprovalRequest) -> None:
     """Is this request approved, and its policy still satisfied? For what changes nothing that is there: a renewal."""
     if request.state != State.APPROVED:

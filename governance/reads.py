@@ -1,4 +1,4 @@
-"""Reads of evidence."""
+"""Reads of evidence and requests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts.access import Actor, visible
 from accounts.models import Team
 from accounts.roles import Permission
-from governance.models import Evidence
+from governance.models import ApprovalRequest, Evidence
 
 
 def has_evidence(team: Team, kind: str, digest: str, **payload: object) -> bool:
@@ -34,3 +34,11 @@ def digests_with_evidence(
 def visible_evidence(actor: Actor) -> QuerySet[Evidence]:
     """What speaks for and against the versions of the actor's teams."""
     return Evidence.objects.filter(visible(actor, Permission.ASSET_VIEW, Evidence, own=False)).select_related("team")
+
+
+def open_request_for(kind: str, asset_id: int, slot: str, digest: str) -> ApprovalRequest | None:
+    """The open request for these very bytes."""
+    there = ApprovalRequest.objects.filter(
+        kind=kind, asset_id=asset_id, slot=slot, digest=digest, state=ApprovalRequest.State.OPEN
+    )
+    return there.order_by("-pk").first()

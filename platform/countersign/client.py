@@ -138,7 +138,7 @@ class Asset:
         return Alias.read(self.client.http.get(f"{self.path}{path_of('aliases', name)}"))
 
     def move_alias(self, name: str, version: int, *, reason: str = "") -> Alias:
-        """Let an alias point at a registered version. ApprovalRequired where only an approved request moves it."""
+        """Let an alias point at a registered version. ApprovalRequired where only an approved request moves it: it is open by then."""
         body = {"version": version, "reason": reason}
         return Alias.read(self.client.http.put(f"{self.path}{path_of('aliases', name)}", body))
 
@@ -146,9 +146,8 @@ class Asset:
         """Move the alias, or, where it is protected, ask for that: the request, which others decide on."""
         try:
             return self.move_alias(name, version, reason=reason)
-        except ApprovalRequired:
-            body = {"kind": self.kind, "asset": self.address, "version": version, "alias": name, "reason": reason}
-            return self.client._request(self.client.http.post("/requests", body))
+        except ApprovalRequired as asked:
+            return self.client.request(asked.request_id)
 
     def push(
         self,

@@ -38,7 +38,11 @@ class Forbidden(ApiError):
 
 
 class ApprovalRequired(Forbidden):
-    """A protected alias: only an approved request moves it (403)."""
+    """A protected alias: only an approved request moves it (403). Who tried has asked for it by that."""
+
+    @property
+    def request_id(self) -> int:
+        return int(self.link.rpartition("/")[2])
 
 
 class NotFound(ApiError):

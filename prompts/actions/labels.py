@@ -15,6 +15,7 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.pointers import Name, deposit_pointer
+from governance.reads import open_request_for
 from governance.stages import stage_of
 from prompts import composition
 from prompts.actions.common import lock_prompt, person, prompt_target, refuse_archived, touch, version_target
@@ -44,6 +45,18 @@ def move_label(
     reason = check_note("reason", reason)
     require_seen(lock_prompt(prompt), label, expected)
     return _move(prompt, label, version, reason, None, by)
+
+
+def move_or_ask(
+    *, prompt: Prompt, label: str, version: PromptVersion, reason: str = "", expected: int | None = UNSAID, by: Actor
+) -> ApprovalRequest | None:
+    """Move the label; where only an approval moves it, the request for it: the open one for these bytes, or a new one."""
+    try:
+        move_label(prompt=prompt, label=label, version=version, reason=reason, expected=expected, by=by)
+    except ApprovalRequired:
+        there = open_request_for(KIND, prompt.pk, label, version.digest)
+        return there or request_move(version=version, slot=label, reason=reason, by=by)
+    return None
 
 
 def require_seen(prompt: Prompt, label: str, expected: int | None) -> None:

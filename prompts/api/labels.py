@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.errors import Invalid
 from accounts.moments import read_moment
 from accounts.rest import ApiView, page_response
+from governance import gate
 from prompts import actions, answers, uses
 from prompts import serializers as shapes
 from prompts.api.common import PAGE, RESOLVE, page_of, resolved_where_asked
@@ -69,17 +70,21 @@ class LabelView(ApiView):
 
     @extend_schema(operation_id="prompt_labels_move", request=shapes.MoveIn, responses=shapes.LabelOut)
     def put(self, request: Request, team: str, name: str, label: str) -> Response:
-        """Move a label. A protected one needs an approved request. Needs alias.move."""
+        """Move a label. A protected one answers 403: the approval request for it is open by then, and `link` leads to it
+        (needs request.create). Needs alias.move."""
         prompt = get_prompt(self.by, f"{team}/{name}")
         data = self.read(shapes.MoveIn)
         version = prompt.versions.filter(number=data["version"], deleted_at=None).first()
         if version is None:
             raise Invalid("version", f"{prompt} has no version {data['version']}.")
-        moved = actions.move_label(
+        request_ = actions.move_or_ask(
             prompt=prompt, label=label, version=version, reason=data["reason"], by=self.by,
             **_seen(request, prompt, label, data),
         )  # fmt: skip
-        return Response(shapes.show_label(moved))
+        if request_:
+            raise gate.asked(request_)
+        rows = Label.objects.filter(prompt=prompt).select_related("version", "updated_by")
+        return Response(shapes.show_label(rows.get(name=label)))
 
     @extend_schema(
         operation_id="prompt_labels_remove",

@@ -17,6 +17,7 @@ from governance.ledger.actions import Action, Target, record
 from governance.models import ApprovalRequest
 from governance.moves import Move, Pointer
 from governance.pointers import Name, deposit_pointer
+from governance.reads import open_request_for
 from governance.stages import stage_of
 from registry import damage
 from registry.actions.common import asset_target, lock_asset, person, touch, version_target
@@ -33,6 +34,16 @@ def move_alias(*, asset: Asset, name: str, version: Version, reason: str = "", b
     require(by, Permission.ALIAS_MOVE, asset, stage=stage_of(name))
     check_alias(name)
     return _move(asset=asset, name=name, version=version, reason=_checked(reason), request=None, by=by)
+
+
+def move_or_ask(*, asset: Asset, name: str, version: Version, reason: str = "", by: Actor) -> ApprovalRequest | None:
+    """Move the alias; where only an approval moves it, the request for it: the open one for these bytes, or a new one."""
+    try:
+        move_alias(asset=asset, name=name, version=version, reason=reason, by=by)
+    except ApprovalRequired:
+        there = open_request_for(asset.kind, asset.pk, name, version.digest)
+        return there or request_move(version=version, slot=name, reason=reason, by=by)
+    return None
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from accounts.moments import read_moment
 from accounts.rest import page_response
+from governance import gate
 from registry import actions, reads
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
@@ -51,7 +52,8 @@ class AliasDetail(RegistryView):
 
     @extend_schema(
         summary="Move an alias",
-        description="To a registered version. A protected alias (production, or what a policy names) answers 403 with a link: ask for an approval instead.",
+        description="To a registered version. A protected alias (production, or what a policy names) answers 403: the approval "
+        "request for it is open by then, and `link` leads to it (needs request.create).",
         request=AliasIn,
         responses={200: AliasOut, **PROBLEMS},
     )
@@ -59,7 +61,9 @@ class AliasDetail(RegistryView):
         asset = self.asset(kind, team, name)
         given = self.read(AliasIn)
         version = reads.get_version(self.by, asset, given["version"])
-        actions.move_alias(asset=asset, name=alias, version=version, reason=given["reason"], by=self.by)
+        request_ = actions.move_or_ask(asset=asset, name=alias, version=version, reason=given["reason"], by=self.by)
+        if request_:
+            raise gate.asked(request_)
         return Response(alias_json(reads.get_alias(asset, alias), asset))
 
     @extend_schema(summary="Remove an alias", request=AliasRemoval, responses={204: None, **PROBLEMS})

@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.access import Actor
+from governance.models import ApprovalRequest
 from prompts import actions
 from prompts.models import Prompt
 
@@ -84,9 +85,9 @@ def test_errors_name_the_field_and_change_nothing(alice, greeting):
     put = {"content_type": "application/json"}
     assert "version" in problem(alice.put(f"{greeting}/labels/staging", {"version": 9}, **put), 400)["errors"]
     assert "label" in problem(alice.put(f"{greeting}/labels/latest", {"version": 1}, **put), 400)["errors"]
-    assert problem(alice.put(f"{greeting}/labels/production", {"version": 1}, **put), 403)["link"].startswith(
-        "/requests/new"
-    )
+    asked = problem(alice.put(f"{greeting}/labels/production", {"version": 1}, **put), 403)["link"]
+    assert asked == f"/requests/{ApprovalRequest.objects.get().pk}"
+    assert problem(alice.put(f"{greeting}/labels/production", {"version": 1}, **put), 403)["link"] == asked
     assert "name" in problem(alice.post(BASE, {"team": "acme", "name": "greeting"}), 409)["errors"]
     assert "from" in problem(alice.get(f"{greeting}/diff?to=1"), 400)["errors"]
     problem(alice.post(BASE, "{", content_type="application/json"), 400)

@@ -116,17 +116,15 @@ class Prompts:
         return Prompt.read(self._client.http.post(f"{_path(address)}/versions", body))
 
     def label(self, address: str, label: str, version: int, *, reason: str = "") -> None:
-        """Let a label point at a version. ApprovalRequired where only an approved request moves it."""
+        """Let a label point at a version. ApprovalRequired where only an approved request moves it: it is open by then."""
         self._client.http.put(f"{_path(address)}{path_of('labels', label)}", {"version": version, "reason": reason})
 
     def promote(self, address: str, label: str, version: int, *, reason: str = "") -> ApprovalRequest | None:
         """Move the label, or, where it is protected, ask for that: the request, which others decide on; None when it moved."""
         try:
             self.label(address, label, version, reason=reason)
-        except ApprovalRequired:
-            name = _where(address)[0]
-            body = {"kind": "prompt", "asset": name, "version": version, "alias": label, "reason": reason}
-            return self._client._request(self._client.http.post("/requests", body))
+        except ApprovalRequired as asked:
+            return self._client.request(asked.request_id)
         return None
 
     # Keeping up

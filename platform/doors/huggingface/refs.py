@@ -103,7 +103,7 @@ def create_tag(request: HttpRequest, kind: str, team: str, name: str, revision: 
     if found.version is None:
         raise Invalid("revision", f"{asset} has no version yet that a tag could point at.")
     _check_free(asset, tag, found.version)
-    request_ = protected.move_or_ask(asset=asset, name=tag, version=found.version, reason=reason, by=by)
+    request_ = actions.move_or_ask(asset=asset, name=tag, version=found.version, reason=reason, by=by)
     if request_ is not None:
         raise Forbidden(protected.asked(request_), code="approval_required")
     return answer({})

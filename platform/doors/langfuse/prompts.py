@@ -10,7 +10,7 @@ from doors.langfuse import references, shapes
 from doors.langfuse.base import Answer, Call, endpoint
 from doors.langfuse.lists import Wanted, listed
 from doors.prompt_config import fields_of
-from doors.protected import asked, label_or_ask
+from doors.protected import asked
 from governance.models import ApprovalRequest
 from prompts import actions, uses
 from prompts.checks import LATEST
@@ -165,7 +165,7 @@ def _labels(given: list[str] | None) -> list[str]:
 
 def _label(call: Call, version: PromptVersion, labels: list[str]) -> list[ApprovalRequest]:
     """Let the labels point at the version; what has to be approved first is asked for and given back."""
-    found = [label_or_ask(prompt=version.prompt, label=label, version=version, by=call.by) for label in labels]
+    found = [actions.move_or_ask(prompt=version.prompt, label=label, version=version, by=call.by) for label in labels]
     return [request for request in found if request is not None]
 
 

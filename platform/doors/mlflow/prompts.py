@@ -18,7 +18,7 @@ from accounts.roles import Permission
 from doors.mlflow import hot_prompts
 from doors.mlflow.base import Answer, Call, Handler, MlflowError, invalid, missing, wrong
 from doors.mlflow.prompt_entities import RESERVED, fields_in, own_tags, prompts_json, versions_json
-from doors.protected import asked, label_or_ask
+from doors.protected import asked
 from prompts import actions, uses
 from prompts.checks import LATEST, check_content
 from prompts.exchange.mlflow import IS_PROMPT
@@ -220,7 +220,7 @@ def get_by_alias(call: Call, prompt: Prompt) -> Answer:
 
 
 def set_alias(call: Call, prompt: Prompt, alias: str) -> Answer:
-    request = label_or_ask(prompt=prompt, label=alias, version=find_version(call, prompt), by=call.by)
+    request = actions.move_or_ask(prompt=prompt, label=alias, version=find_version(call, prompt), by=call.by)
     if request is not None:
         raise MlflowError("PERMISSION_DENIED", asked(request))
     return {}

@@ -10,7 +10,7 @@ from doors.mlflow.base import Answer, Call, MlflowError, endpoint, invalid, miss
 from doors.mlflow.entities import VERSION, fetch, native_source, version_json, version_of
 from doors.mlflow.prompts import or_prompt
 from doors.mlflow.registry_models import find, refuse_prompts, scope, stage_named, tag_of
-from doors.protected import asked, move_or_ask
+from doors.protected import asked
 from governance.models import ApprovalRequest
 from prompts.models import Prompt
 from registry import actions
@@ -114,7 +114,7 @@ def _to_stage(call: Call, version: Version, stage: str, *, archive: bool) -> App
         version = actions.restore_version(version=version, by=call.by)
     if alias:
         holder = asset.aliases.select_related("version").filter(name=alias).first()
-        request = move_or_ask(asset=asset, name=alias, version=version, by=call.by)
+        request = actions.move_or_ask(asset=asset, name=alias, version=version, by=call.by)
         if request is not None:
             return request
         if archive and holder is not None and holder.version_id != version.pk:
@@ -152,7 +152,7 @@ def _set_label(call: Call, prompt: Prompt) -> Answer:
 def set_alias(call: Call) -> Answer:
     alias = alias_name(call.text("alias", required=True))
     version = find_version(call)
-    request = move_or_ask(asset=version.asset, name=alias, version=version, by=call.by)
+    request = actions.move_or_ask(asset=version.asset, name=alias, version=version, by=call.by)
     if request is not None:
         raise MlflowError("PERMISSION_DENIED", asked(request))
     return {}

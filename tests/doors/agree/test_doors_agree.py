@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign import ApprovalRequest, Client, folders
+from countersign import ApprovalRequest, ApprovalRequired, Client, folders
 from tests.registry.conftest import model_files
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -71,8 +71,9 @@ def test_every_door_sees_the_same_versions_and_moves_aliases_by_the_same_rules(
             """,
         )
         assert refused.startswith("403") and link in refused
-        with pytest.raises(Exception, match="approved request"):
+        with pytest.raises(ApprovalRequired) as refusal:
             model.move_alias("production", first.number)
+        assert refusal.value.request_id == request.pk
         assert Row.objects.count() == 1 and Row.objects.get().requested_by == cast.alice
 
         # Once approved it is there for all of them.

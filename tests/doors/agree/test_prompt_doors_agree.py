@@ -49,9 +49,10 @@ def test_every_door_sees_the_same_prompt_and_moves_labels_by_the_same_rules(cast
         for verb in ("move_with_langfuse", "move_with_mlflow"):
             code, text = clients.call(verb, NAME, 3, "production")
             assert code and "/requests/" in text
-        with pytest.raises(ApprovalRequired):
+        with pytest.raises(ApprovalRequired) as refusal:
             client.http.put(f"/prompts/acme/{NAME}/labels/production", {"version": 3})
         request = ApprovalRequest.objects.get(asset_label=f"acme/{NAME}")
+        assert refusal.value.request_id == request.pk
         bob = api(cast.bob)
         seal = bob.get(f"/api/v1/requests/{request.pk}").json()["seal"]
         verdict = {"verdict": "approve", "seal": seal}
