@@ -44,9 +44,9 @@ $(STAMPS)/python: $(STAMPS)/venv requirements.lock pyproject.toml
 	@$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(STAMPS)/node: $(STAMPS)/venv package.json package-lock.json .npmrc bundle.mjs
+$(STAMPS)/node: $(STAMPS)/venv package.json package-lock.json .npmrc platform/config/bundle.mjs
 	@echo "  Installing the browser's packages"
-	@$(NODE); $$npm ci --loglevel=error; $$node bundle.mjs
+	@$(NODE); $$npm ci --loglevel=error; $$node platform/config/bundle.mjs
 	@touch $@
 
 browser: setup ## Install chromium for the browser tests, where there is none

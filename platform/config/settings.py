@@ -281,7 +281,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
-# vendor: what bundle.mjs makes of npm's packages.
+# vendor: what bundle.mjs (beside this file) makes of npm's packages.
 STATICFILES_DIRS = [ROOT / "static", ("vendor", ROOT / "node_modules/.vendor")]
 # Collected, named by their content and compressed by `config.up`; found in place in tests.
 STORAGES = {

@@ -228,7 +228,7 @@ def static_fingerprint() -> str:
     for path in sorted(path for path in (ROOT / "static").rglob("*") if path.is_file()):
         facts = path.stat()
         digest.update(f"{path.relative_to(ROOT)} {facts.st_size} {facts.st_mtime_ns}\0".encode())
-    for name in ("bundle.mjs", "package-lock.json", "requirements.lock"):
+    for name in ("platform/config/bundle.mjs", "package-lock.json", "requirements.lock"):
         digest.update(_read(ROOT / name).encode())
     return digest.hexdigest()
 

@@ -61,7 +61,7 @@ OBSERVED = {
         "lease_owner", "lease_until", "heartbeat_at", "done", "errors", "stalls", "waiting_since", "scoring_at", "message",
     },
     "playground_playgroundrun": {
-        "state", "message", "total", "done", "errors", "lease_owner", "lease_until", "started_at",
+        "state", "message", "total", "done", "errors", "lease_owner", "lease_until", "heartbeat_at", "started_at",
     },
     "prompt_tests_suiterun": {
         "lease_owner", "lease_until", "heartbeat_at", "done", "passed", "errors", "stalls", "waiting_since", "message",

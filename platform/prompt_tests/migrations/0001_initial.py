@@ -10,8 +10,6 @@ class Migration(migrations.Migration):
 
     initial = True
 
-    initial = True
-
     dependencies = [
         ('accounts', '0001_initial'),
         ('prompts', '0003_told'),

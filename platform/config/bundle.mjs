@@ -18,7 +18,7 @@ const CODEMIRROR = `
   export const search = () => import("@codemirror/search");
 `;
 
-process.chdir(fileURLToPath(new URL(".", import.meta.url)));
+process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 const into = "node_modules/.vendor";
 await rm(into, { recursive: true, force: true });
 await mkdir(into, { recursive: true });
