@@ -1,10 +1,11 @@
 """Ledger events in words a person reads: 'Bob approved request …', and what changed."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from accounts.matching import Budget, Matcher, TooMuch
 
 # What somebody did, before the name of what it was done to; others are made of the action's own words.
 _VERBS = {
@@ -167,8 +168,11 @@ def _whole(path: str, kind: str, value: Any) -> Iterator[Change]:
 def words(before: str, after: str) -> list[tuple[str, str]]:
     """(same|removed|added, text) pieces of two texts, by word; none when hardly anything is alike."""
     a, b = re.findall(r"\w+|\s+|.", before), re.findall(r"\w+|\s+|.", after)
-    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-    if len(a) * len(b) > 250_000 or matcher.ratio() < 0.4:
+    try:
+        matcher = Matcher(a, b, Budget(2_000_000))
+        if len(a) * len(b) > 250_000 or matcher.ratio() < 0.4:
+            return []
+    except TooMuch:
         return []
     pieces: list[tuple[str, str]] = []
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prompts.matching import Budget, Matcher, TooMuch
+from accounts.matching import Budget, Matcher, TooMuch
 from prompts.reading import text_of
 
 _ALIKE = 0.5  # messages of one role that share less are two messages

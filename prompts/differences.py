@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from accounts.matching import Budget, Matcher, TooMuch
 from prompts.alignment import aligned, role_of
-from prompts.matching import Budget, Matcher, TooMuch
 from prompts.models import PromptVersion
 from prompts.reading import texts_of
 

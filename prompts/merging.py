@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from accounts.matching import Budget, Matcher, TooMuch
 from prompts.alignment import aligned
-from prompts.matching import Budget, Matcher, TooMuch
 
 FIELDS = ("type", "format", "template", "inputs", "tools", "response_format", "model", "parameters")
 OURS, THEIRS, BOTH, EDIT = "ours", "theirs", "both", "edit"

@@ -1,6 +1,5 @@
 """The difference of two texts as a table: two columns that fold into one on a narrow screen."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterator
@@ -11,10 +10,10 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.matching import Budget, Matcher, TooMuch
+
 # Unchanged lines shown around a change; longer runs fold into one line.
 _AROUND = 3
-# Past this many lines a difference by words is not worth its time.
-_MOST_LINES = 4000
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def render(before: str, after: str, before_label: str, after_label: str) -> Safe
 def rows(before: str, after: str) -> Iterator[Row]:
     """The table's lines, with the changed words of a changed line marked."""
     left, right = before.splitlines(), after.splitlines()
-    matcher = difflib.SequenceMatcher(None, left, right, autojunk=len(left) + len(right) > _MOST_LINES)
-    for place, group in enumerate(groups := list(matcher.get_grouped_opcodes(_AROUND))):
+    budget = Budget()
+    for place, group in enumerate(groups := _groups(left, right, budget)):
         start = group[0][1] - (groups[place - 1][-1][2] if place else 0)
         if start:
             yield Row("fold", count=start)
@@ -62,16 +61,42 @@ def rows(before: str, after: str) -> Iterator[Row]:
                     text = mark_safe(escape(left[i]))
                     yield Row("same", i + 1, j + 1, text, text)
             else:
-                yield from _changed(left, right, i1, i2, j1, j2)
+                yield from _changed(left, right, i1, i2, j1, j2, budget)
     if groups and (rest := len(left) - groups[-1][-1][2]):
         yield Row("fold", count=rest)
 
 
-def _changed(left: list[str], right: list[str], i1: int, i2: int, j1: int, j2: int) -> Iterator[Row]:
+def _groups(left: list[str], right: list[str], budget: Budget) -> list[list[tuple[str, int, int, int, int]]]:
+    """difflib's opcodes around each change; where that would take too long, everything between the first and the last one."""
+    if left == right:
+        return []
+    try:
+        return [list(group) for group in Matcher(left, right, budget).get_grouped_opcodes(_AROUND)]
+    except TooMuch:
+        same = min(len(left), len(right))
+        start = next((i for i in range(same) if left[i] != right[i]), same)
+        end = next((i for i in range(same - start) if left[-1 - i] != right[-1 - i]), same - start)
+        around = min(start, _AROUND)
+        return [
+            [
+                ("equal", start - around, start, start - around, start),
+                ("replace", start, len(left) - end, start, len(right) - end),
+                (
+                    "equal",
+                    len(left) - end,
+                    len(left) - max(end - _AROUND, 0),
+                    len(right) - end,
+                    len(right) - max(end - _AROUND, 0),
+                ),
+            ]
+        ]
+
+
+def _changed(left: list[str], right: list[str], i1: int, i2: int, j1: int, j2: int, budget: Budget) -> Iterator[Row]:
     paired = min(i2 - i1, j2 - j1)
     for offset in range(paired):
         i, j = i1 + offset, j1 + offset
-        marked = _marked(left[i], right[j])
+        marked = _marked(left[i], right[j], budget)
         yield Row("changed", i + 1, j + 1, *marked)
     for i in range(i1 + paired, i2):
         yield Row("removed", i + 1, None, mark_safe(escape(left[i])))
@@ -79,11 +104,15 @@ def _changed(left: list[str], right: list[str], i1: int, i2: int, j1: int, j2: i
         yield Row("added", None, j + 1, "", mark_safe(escape(right[j])))
 
 
-def _marked(before: str, after: str) -> tuple[SafeString, SafeString]:
-    """Both lines with the words that differ in <del> and <ins>."""
+def _marked(before: str, after: str, budget: Budget) -> tuple[SafeString, SafeString]:
+    """Both lines with the words that differ in <del> and <ins>; the whole lines where finding them would take too long."""
     a, b = re.findall(r"\w+|\s+|.", before), re.findall(r"\w+|\s+|.", after)
     left, right = [], []
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    try:
+        codes = Matcher(a, b, budget).get_opcodes()
+    except TooMuch:
+        codes = [("replace", 0, len(a), 0, len(b))]
+    for tag, i1, i2, j1, j2 in codes:
         old, new = escape("".join(a[i1:i2])), escape("".join(b[j1:j2]))
         left.append(old if tag == "equal" or not old else f"<del>{old}</del>")
         right.append(new if tag == "equal" or not new else f"<ins>{new}</ins>")

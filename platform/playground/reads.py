@@ -12,8 +12,8 @@ from django.db.models.functions import MD5
 
 from accounts.access import Actor
 from accounts.errors import NotFound
+from evaluation.differences import Piece, word_pieces
 from playground import live
-from playground.differences import Piece, pieces
 from playground.models import Cell, CellRating, KeptExample, PlaygroundRow, PlaygroundRun, PlaygroundSession
 from registry import gates
 from serving.models import Deployment
@@ -197,7 +197,7 @@ def grid_of(
             cell,
             said.get(cell.pk, "") if cell.state == Cell.State.RUNNING else cell.output,
             in_words(cell.cost, cell.currency),
-            pieces(other.output, cell.output) if compared and other else [],
+            word_pieces(other.output, cell.output) if compared and other else [],
             turns.get((cell.row, cell.column, cell.repeat), 0),
         )
         shown[cell.pk] = one

@@ -165,3 +165,4 @@ def test_pieces_put_expected_and_answer_back_together():
         assert "".join(p.text for p in found if p.kind != "extra") == expected
         assert "".join(p.text for p in found if p.kind != "missing") == output
     assert pieces("x" * 5_000, "y") == []
+    assert pieces("ab" * 1_000, "ba" * 1_000) == []  # within the length, and yet millions of steps

@@ -161,3 +161,18 @@ def test_every_static_file_that_a_template_names_is_there():
 @pytest.mark.parametrize(("name", "wraps"), [("Dana", False), ("Maximiliana von und zu Hohenlohe-Langenburg", True)])
 def test_a_long_name_may_wrap(name, wraps):
     assert ("person-long" in ui.person(name)) is wraps
+
+
+def test_a_difference_that_would_take_too_long_is_one_block_between_what_is_alike(monkeypatch):
+    from accounts.matching import Budget
+
+    monkeypatch.setattr("home.differences.Budget", lambda: Budget(5))
+    before, after = "a\nb\nc\nd\nsame\nx y z\nend", "a\nb\nc\nd\nsame\nx q z\nnew\nend"
+    found = [(row.kind, row.left, row.right, row.count) for row in rows(before, after)]
+    assert found == [
+        ("fold", "", "", 2),
+        ("same", "c", "c", 0), ("same", "d", "d", 0), ("same", "same", "same", 0),
+        ("changed", "<del>x y z</del>", "<ins>x q z</ins>", 0), ("added", "", "new", 0),
+        ("same", "end", "end", 0),
+    ]  # fmt: skip
+    assert list(rows(before, before)) == []
