@@ -38,10 +38,11 @@ class Choices:
 def read(actor: Actor, *, kind: str, asset: str, version: str, alias: str) -> Choices:
     """At most six small queries; a name that is not there, or not seen, completes nothing."""
     number = int(version) if version.isdecimal() and len(version) <= 9 else None
+    asset, alias = asset.replace("\0", ""), alias.replace("\0", "")
+    is_prompt = kind == "prompt"
     found: Asset | Prompt | None = None
     try:
-        if asset.count("/") == 1:
-            is_prompt = kind == "prompt"
+        if asset.count("/") == 1 or (is_prompt and "/" in asset):  # prompts lie in folders
             found = (
                 prompts.reads.get_prompt(actor, asset) if is_prompt else registry.reads.get_asset(actor, kind, asset)
             )
