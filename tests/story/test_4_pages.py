@@ -28,7 +28,7 @@ PAGES = {
     "admin": [
         "/settings/team/", "/settings/people/", "/settings/storage/", "/policies/new", "/policies/1", "/ledger/erase", "/requests/glass",
         "/settings/webhooks/", "/settings/webhooks/new", "/settings/team/acme/roles/", "/settings/team/acme/groups/",
-        "/access/who?permission=request.review&on=acme/date-normaliser", "/access/what?person=bob@example.com",
+        "/access/who?permission=request.review&on=acme/date-normaliser&kind=model", "/access/what?person=bob@example.com",
     ],
     "mallory": ["/", "/models/"],
 }  # fmt: skip
