@@ -49,6 +49,7 @@ def deposit_run(run: SuiteRun, suite: SuiteContent, *, by: Actor, also: Sequence
         "repeats": suite.repeats,
         "total": run.total,
         "passed": run.passed,
+        "green": run.green,  # by the suite's own bar; a policy sets its own
         "without_answer": run.errors,
         "by_model": _by_model(run),
         "includes": [f"{one['name']} version {one['version']} {one['digest']}" for one in included],

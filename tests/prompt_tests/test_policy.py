@@ -1,5 +1,6 @@
 """Runs of tests as evidence: what a policy asks for, what counts, and what has gone stale."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -297,3 +298,12 @@ def test_the_request_shows_both_versions_tests_and_since_when_they_are_stale(tes
     assert page.count("The tests were changed on") == 3  # at the policy's line, and at both versions' runs
     # What was closed is read as it stood.
     assert "tests were changed" not in client_of(cast.bob).get(f"/requests/{request.pk}").content.decode()
+
+
+def test_the_request_calls_a_run_green_where_the_suite_does(testing, approve, cast, client_of):
+    half = {"assertions": [{"type": "not_contains", "value": "A B"}], "cases": [testing.case("a b"), testing.case("c")]}
+    testing.suite(**half, threshold=0.5)
+    testing.finish(testing.start())
+    page = client_of(cast.bob).get(f"/requests/{ask(testing).pk}").content.decode()
+    assert "1 of 2" in page
+    assert re.search(r"\bGreen\b", page) and not re.search(r"\bRed\b", page)

@@ -26,8 +26,9 @@ class Tested:
         return int(self.evidence.payload["total"]) if self.evidence else 0
 
     @property
-    def all_pass(self) -> bool:
-        return self.evidence is not None and self.passed == self.total
+    def green(self) -> bool:
+        """By the suite's own bar; what the policy asks for stands in its checks."""
+        return self.evidence is not None and bool(self.evidence.payload.get("green"))
 
     @property
     def models(self) -> list[dict[str, Any]]:
