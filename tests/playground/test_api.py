@@ -10,7 +10,7 @@ def run_of(**more):
     }
 
 
-def test_run_is_started_followed_and_read_page_by_page(play, cast, api):
+def test_run_is_started_followed_and_read_page_by_page(play, cast, api, client_of):
     alice = api(cast.alice)
     made = alice.post("/api/v1/playground/runs", run_of(repeats=2, name="by rest"))
     assert made.status_code == 201 and made.json()["state"] == "queued" and made.json()["total"] == 4
@@ -33,6 +33,8 @@ def test_run_is_started_followed_and_read_page_by_page(play, cast, api):
         pk
     ]
     assert alice.post(f"/api/v1/playground/runs/{pk}/cancel").status_code == 409
+    page = client_of(cast.alice).get("/playground/").content.decode()
+    assert f'href="/playground/runs/{pk}">by rest, {pk}<' in page and "4 of 4" in page
 
 
 def test_wrong_fields_are_named_and_nothing_starts(play, cast, api):

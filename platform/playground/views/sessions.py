@@ -34,6 +34,7 @@ from registry.reads import get_asset, get_version
 from serving.models import Deployment
 
 _SUGGESTED = 200
+_RUNS = 10  # the latest ones, below the sessions
 
 
 @login_required
@@ -49,6 +50,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
     found, following = keyset_page(rows, order=["-updated_at", "-id"], cursor=request.GET.get("cursor", ""))
     context = {
         "sessions": found,
+        "runs": reads.list_runs(by).filter(team=team).order_by("-id")[:_RUNS] if team and not search else [],
         "next": following,
         "search": search,
         "filters": [{"name": "q", "kind": "search", "label": "Search sessions", "value": search}],
