@@ -43,7 +43,7 @@ def walk_hooks(url):
     return found
 
 
-def test_hook(webhook_id):
+def try_hook(webhook_id):
     result = MlflowClient().test_webhook(webhook_id)
     return [result.success, result.response_status, result.response_body, result.error_message]
 
@@ -72,5 +72,5 @@ def prompts_happen():
     mlflow.genai.delete_prompt_alias("greeting", "rc")
 
 
-def test_prompt_hook(webhook_id, name):
+def try_prompt_hook(webhook_id, name):
     return MlflowClient().test_webhook(webhook_id, WebhookEvent.from_str(name)).success
