@@ -98,5 +98,5 @@ def test_a_session_from_the_first_word_to_the_kept_example(page, play, make_asse
     expect(page.get_by_text("row of acme/examples version 1")).to_be_visible()
     looked_at(page, "cell")
     page.goto("/playground/")
-    expect(page.get_by_role("link", name="Greetings")).to_be_visible()
+    expect(page.get_by_role("link", name="Greetings", exact=True).first).to_be_visible()
     looked_at(page, "list")
