@@ -1,7 +1,8 @@
 """Fetching through permission: what the caller may not see is not there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from django.db import connection
 from django.db.models import F, Prefetch, QuerySet
@@ -35,6 +36,32 @@ def get_prompt(by: Actor, address: str) -> Prompt:
     if prompt is None:
         raise NotFound(f"There is no prompt '{address}' that you can see.")
     return prompt
+
+
+class Lent(Protocol):
+    """A row with rendered messages. borrowed: the prompts of other teams that are in them; withheld: they were taken out."""
+
+    borrowed: list[int]
+    messages: list[dict[str, Any]]
+    withheld: bool
+
+
+def unseen(by: Actor, prompts: Iterable[int]) -> set[int]:
+    """Those of the prompts that the actor doesn't see. No query for none."""
+    asked = set(prompts)
+    return (
+        asked.difference(Prompt.objects.visible_to(by).filter(pk__in=asked).values_list("pk", flat=True))
+        if asked
+        else asked
+    )
+
+
+def withhold(by: Actor, rows: Sequence[Lent]) -> None:
+    """Take out the messages in which there is text of prompts that the actor doesn't see, as rendering would refuse it to them."""
+    hidden = unseen(by, (pk for row in rows for pk in row.borrowed))
+    for row in rows:
+        if not hidden.isdisjoint(row.borrowed):
+            row.messages, row.withheld = [], True
 
 
 def get_version(by: Actor, prompt: Prompt, number: int) -> PromptVersion:

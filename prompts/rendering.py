@@ -23,7 +23,8 @@ MAX_VARIABLES = 1024 * 1024  # characters of JSON
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a caller sends to a model. `used`: the included prompts and the versions that were taken; `through`: by which names."""
+    """What a caller sends to a model. `used`: the included prompts and the versions that were taken; `through`: by which names.
+    `borrowed`: ids of those of other teams; whoever reads what was rendered needs to see them, too (prompts.reads.withhold)."""
 
     type: str
     text: str | None
@@ -34,6 +35,7 @@ class Rendering:
     parameters: dict[str, Any]
     used: list[tuple[Prompt, PromptVersion]] = field(default_factory=list)
     through: list[tuple[Edge, PromptVersion]] = field(default_factory=list)
+    borrowed: list[int] = field(default_factory=list)
 
     @property
     def rendered(self) -> str | list[dict[str, Any]]:
@@ -99,6 +101,7 @@ def render_version(
         parameters=fields["parameters"],
         used=[(held.prompt, held) for held in {one.pk: one for one in tree.versions.values()}.values()],
         through=tree.through,
+        borrowed=sorted({one.prompt_id for one in tree.versions.values() if one.prompt.team_id != _team_of(version)}),
     )
 
 
@@ -115,13 +118,13 @@ def _fields(version: PromptVersion) -> dict[str, Any]:
 
 def tree_of(version: PromptVersion | Content, by: Actor | None) -> Tree:
     """All that is included, there and to be seen."""
+    team = _team_of(version)
     if isinstance(version, Content):
-        edges, team = version.includes, version.team.pk if version.team else 0
-        start = "this prompt"
+        edges, start = version.includes, "this prompt"
     else:
         # Most include nothing, and their text says so: no query.
         edges = composition.edges_of([version]).get(version.pk, []) if _may_include(version) else []
-        team, start = version.prompt.team_id, str(version.prompt)
+        start = str(version.prompt)
     if not edges:
         return Tree([])
     try:
@@ -138,6 +141,12 @@ def tree_of(version: PromptVersion | Content, by: Actor | None) -> Tree:
         if wrong := composition.own_text_problem(edge, tree.follow(edge)):
             raise Conflict(f"It includes {edge.name}, which is not there any more: {wrong}", code="include_missing")
     return tree
+
+
+def _team_of(version: PromptVersion | Content) -> int:
+    if isinstance(version, Content):
+        return version.team.pk if version.team else 0
+    return version.prompt.team_id
 
 
 def _may_include(version: PromptVersion) -> bool:

@@ -24,6 +24,8 @@ class Configuration:
     streams: int = 5000
     # Networks of the reverse proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[str, ...] = ()
+    # Hosts, in lower case, from which a model's engine may fetch pictures and sounds that a message names.
+    media_hosts: frozenset[str] = frozenset()
     # What the platform's own calls are signed with; empty: none is good.
     ticket_secret: bytes = field(default=b"", repr=False)
 
@@ -41,6 +43,7 @@ class Configuration:
             streams_per_key=int(number("GATEWAY_STREAMS_PER_KEY", cls.streams_per_key)),
             streams=int(number("GATEWAY_STREAMS", cls.streams)),
             trusted_proxies=read_trusted(os.environ.get("TRUSTED_PROXIES") or ""),
+            media_hosts=frozenset((os.environ.get("GATEWAY_MEDIA_HOSTS") or "").lower().replace(",", " ").split()),
             ticket_secret=secret_of(os.environ.get("COUNTERSIGN_SECRET_KEY") or ""),
             pool_size=int(number("GATEWAY_DATABASE_POOL_SIZE", cls.pool_size)),
         )

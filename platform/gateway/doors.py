@@ -16,6 +16,7 @@ from gateway.access import Access, Caller, Target, look_at
 from gateway.configuration import Configuration
 from gateway.errors import ApiError
 from gateway.exchange import header, read_body, send_json, while_connected
+from gateway.media import refuse_addresses
 from gateway.upstream import Upstream, broken, refused
 
 _SSE = b"text/event-stream"
@@ -56,6 +57,7 @@ class Call:
     def __init__(self, access: Access, upstream: Upstream, configuration: Configuration) -> None:
         self._access, self._upstream, self._limit = access, upstream, configuration.max_body_bytes
         self._trusted, self._ticket_secret = configuration.trusted_proxies, configuration.ticket_secret
+        self._media_hosts = configuration.media_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -67,6 +69,7 @@ class Call:
         caller = replace(caller, ticket=ticket)
         try:
             asked = _read(body, path)
+            refuse_addresses(asked, self._media_hosts)
         except ApiError:
             if ticket is None:
                 await self._access.check(caller)

@@ -171,6 +171,7 @@ class Cell(models.Model):
     asked_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     added = models.JSONField(default=list)  # messages that this turn adds: what a person said, what a tool answered
     messages = models.JSONField(default=list)  # what was sent
+    borrowed = models.JSONField(default=list)  # ids of other teams' prompts whose text is in the messages
     digest = models.CharField(max_length=80, blank=True)  # of the rendered request
     output = models.TextField(blank=True)
     tool_calls = models.JSONField(default=list)
@@ -187,6 +188,8 @@ class Cell(models.Model):
     cost = models.DecimalField(max_digits=20, decimal_places=12, null=True)
     currency = models.CharField(max_length=3, blank=True)
     ended_at = models.DateTimeField(null=True)
+
+    withheld = False  # prompts.reads.withhold took the messages out
 
     class Meta:
         ordering = ["row", "column", "repeat", "turn"]

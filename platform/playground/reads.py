@@ -15,6 +15,7 @@ from accounts.errors import NotFound
 from evaluation.differences import Piece, word_pieces
 from playground import live
 from playground.models import Cell, CellRating, KeptExample, PlaygroundRow, PlaygroundRun, PlaygroundSession
+from prompts.reads import withhold
 from registry import gates
 from serving.models import Deployment
 from serving.prices import in_words
@@ -58,6 +59,7 @@ def get_cell(by: Actor, pk: int) -> Cell:
     if found is None:
         raise NotFound("There is no such cell that you can see.")
     check_rows(by, found.run)
+    withhold(by, [found])
     return found
 
 
@@ -210,10 +212,12 @@ def grid_of(
     return [grid[row.index] for row in rows]
 
 
-def conversation_of(cell: Cell) -> list[Cell]:
+def conversation_of(by: Actor, cell: Cell) -> list[Cell]:
     """All turns of a cell's conversation, in order."""
     rows = Cell.objects.filter(run_id=cell.run_id, row=cell.row, column=cell.column, repeat=cell.repeat)
-    return list(rows.select_related("asked_by").order_by("turn"))
+    found = list(rows.select_related("asked_by").order_by("turn"))
+    withhold(by, found)
+    return found
 
 
 def ratings_of(cell: Cell) -> list[CellRating]:

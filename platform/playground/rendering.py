@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
 
 from accounts.access import Actor
-from accounts.errors import Invalid
+from accounts.errors import Forbidden, Invalid
 from accounts.models import Team
+from playground.models import Cell
 from prompts import rendering
 from prompts.checks import Content, check_content
 from prompts.inputs import Input
 from prompts.models import PromptVersion
+from prompts.reads import unseen
 
 LONGEST = 256 * 1024  # characters of rendered messages
 
@@ -34,16 +37,32 @@ def source_of(column: Mapping[str, Any], team: Team, *, by: Actor) -> Source:
     return check_content(**column["content"], team=team, by=by)
 
 
-def messages_of(
-    source: Source, column: Mapping[str, Any], values: Mapping[str, Any], *, by: Actor
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Asked:
+    """What a model is asked. borrowed: the prompts of other teams whose text is in it."""
+
+    messages: list[dict[str, Any]]
+    borrowed: list[int]
+
+
+def first_turn(source: Source, column: Mapping[str, Any], values: Mapping[str, Any], *, by: Actor) -> Asked:
     """The messages of a column's first turn. Values of variables that it hasn't got are other columns' and left out."""
     known = set(column["variables"])
     given = {name: value for name, value in values.items() if name in known}
-    found = rendering.render_version(source, given, by=by).rendered
-    messages = [{"role": "user", "content": found}] if isinstance(found, str) else [dict(message) for message in found]
+    found = rendering.render_version(source, given, by=by)
+    said = found.rendered
+    messages = [{"role": "user", "content": said}] if isinstance(said, str) else [dict(message) for message in said]
     check_length(messages)
-    return messages
+    return Asked(messages, found.borrowed)
+
+
+def check_borrowed(cell: Cell, *, by: Actor) -> None:
+    """Raise Forbidden for whoever would go on talking about a text that they don't see."""
+    if unseen(by, cell.borrowed):
+        raise Forbidden(
+            "What was sent has text of another team's prompt, which you may not see. Ask there for asset.view.",
+            permission="asset.view",
+        )
 
 
 def check_length(messages: list[dict[str, Any]]) -> None:

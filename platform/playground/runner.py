@@ -135,28 +135,29 @@ class _Turn:
         by = self._actor(cell)
         try:
             deployment = self._deployment(column["model"], by)
-            messages = self._messages(cell, column, by)
-            rendering.check_length(messages)
-            body = rendering.body_of(column, messages)
+            asked = self._asked(cell, column, by)
+            rendering.check_length(asked.messages)
+            body = rendering.body_of(column, asked.messages)
             digest = rendering.digest_of(body)
         except Problem as problem:
             return Answer(cell.pk, error=problem.detail, error_code=problem.code)
-        worker.note_sent(run_id=self.run.pk, owner=self.owner, cell=cell, messages=messages, digest=digest)
+        worker.note_sent(run_id=self.run.pk, owner=self.owner, cell=cell, asked=asked, digest=digest)
         return Job(cell.pk, door(deployment, by), body)
 
-    def _messages(self, cell: Cell, column: dict[str, Any], by: Actor) -> list[dict[str, Any]]:
+    def _asked(self, cell: Cell, column: dict[str, Any], by: Actor) -> rendering.Asked:
         if cell.turn == 0:
             key = (cell.column, id(by))
             if key not in self._sources:
                 self._sources[key] = rendering.source_of(column, self.run.team, by=by)
-            return rendering.messages_of(self._sources[key], column, self._values(cell.row), by=by)
+            return rendering.first_turn(self._sources[key], column, self._values(cell.row), by=by)
         before = self.run.cells.get(row=cell.row, column=cell.column, repeat=cell.repeat, turn=cell.turn - 1)
+        rendering.check_borrowed(before, by=by)
         said: dict[str, Any] = {"role": "assistant", "content": before.output}
         if before.tool_calls:
             said["tool_calls"] = [
                 {**call, "id": call["id"] or f"call_{place}"} for place, call in enumerate(before.tool_calls)
             ]
-        return [*before.messages, said, *cell.added]
+        return rendering.Asked([*before.messages, said, *cell.added], before.borrowed)
 
     def _values(self, row: int) -> dict[str, Any]:
         if row not in self._rows:

@@ -143,6 +143,9 @@ class KeptOut(serializers.Serializer[Any]):
 class CellDetailOut(CellOut):
     run = serializers.IntegerField()
     messages = serializers.ListField(child=serializers.DictField(), help_text="What was sent.")
+    withheld = serializers.BooleanField(
+        help_text="`messages` is empty: text of a prompt that the caller doesn't see is in them."
+    )
     ratings = RatingOut(many=True)
     kept = KeptOut(many=True)
     url = serializers.CharField()
@@ -242,6 +245,7 @@ def cell_detail_json(
         **cell_json(cell, row),
         "run": cell.run_id,
         "messages": cell.messages,
+        "withheld": cell.withheld,
         "ratings": [{"by": one.by.email, "good": one.good, "comment": one.comment, "at": one.at} for one in ratings],
         "kept": [kept_json(one) for one in kept],
         "url": cell.get_absolute_url(),

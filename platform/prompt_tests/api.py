@@ -9,11 +9,11 @@ from rest_framework.response import Response
 
 from accounts.errors import Invalid
 from accounts.numbers import whole
-from accounts.rest import ApiView, page_response
+from accounts.rest import ApiView, keyset_page, page_arguments, page_response
 from prompt_tests import actions, reads
 from prompt_tests import serializers as shapes
 from prompts.checks import check_content
-from prompts.reads import get_prompt, get_version
+from prompts.reads import get_prompt, get_version, withhold
 
 _PAGE = [
     OpenApiParameter("cursor", str, description="`next` of the page before."),
@@ -172,7 +172,10 @@ class Results(ApiView):
         rows = reads.results_of(self.by, run, show=request.query_params.get("show", "all"), against=against)
         failed_first = request.query_params.get("failed_first", "") in ("1", "true", "True")
         order = ["passed", "index"] if failed_first else ["index"]
-        return page_response(request, rows, order=order, show=shapes.show_result)
+        cursor, limit = page_arguments(request)
+        found, following = keyset_page(rows, order=order, cursor=cursor, limit=limit)
+        withhold(self.by, found)
+        return Response({"results": [shapes.show_result(one) for one in found], "next": following})
 
 
 class Cancel(ApiView):

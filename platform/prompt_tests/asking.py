@@ -35,6 +35,7 @@ class Question:
     response_format: Any = None
     parameters: dict[str, Any] = field(default_factory=dict)
     includes: list[dict[str, Any]] = field(default_factory=list)
+    borrowed: list[int] = field(default_factory=list)
     error: str = ""
 
     def body(self, model: str) -> dict[str, Any]:

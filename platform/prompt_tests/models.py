@@ -211,7 +211,10 @@ class CaseResult(models.Model):
     cost = models.DecimalField(max_digits=20, decimal_places=9, null=True)
     # Versions of other prompts that were part of it: [{"name", "version", "digest"}], with "key" and "team" of a name that moves.
     includes = models.JSONField(default=list)
+    borrowed = models.JSONField(default=list)  # ids of other teams' prompts whose text is in the messages
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    withheld = False  # prompts.reads.withhold took the messages out
 
     class Meta:
         ordering = ["index"]

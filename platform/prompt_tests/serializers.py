@@ -130,6 +130,9 @@ class CaseResultOut(serializers.Serializer[Any]):
     output_before = serializers.CharField(required=False, allow_null=True, help_text="With `against`.")
     variables = serializers.DictField()
     messages = serializers.ListField(child=serializers.DictField())
+    withheld = serializers.BooleanField(
+        help_text="`messages` is empty: text of a prompt that the caller doesn't see is in them."
+    )
     expected = serializers.CharField()
     output = serializers.CharField()
     tool_calls = serializers.ListField(child=serializers.DictField())
@@ -205,6 +208,7 @@ def show_result(result: Any) -> dict[str, Any]:
         "passed": result.passed,
         "variables": result.variables,
         "messages": result.messages,
+        "withheld": result.withheld,
         "expected": result.expected,
         "output": result.output,
         "tool_calls": result.tool_calls,

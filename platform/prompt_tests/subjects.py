@@ -44,7 +44,7 @@ class Subject:
             return Question(unit, error=_in_words(problem))
         messages = found.messages if found.messages is not None else [{"role": "user", "content": found.text or ""}]
         includes = [_included(edge, version) for edge, version in found.through]
-        return Question(unit, messages, found.tools, found.response_format, found.parameters, includes)
+        return Question(unit, messages, found.tools, found.response_format, found.parameters, includes, found.borrowed)
 
     def _rendered(self, unit: Unit) -> rendering.Rendering:
         """Models and repeats of one case are rendered once."""

@@ -18,7 +18,7 @@ from prompt_tests import actions, editor, reads, suites
 from prompt_tests.models import SuiteRevision, SuiteRun
 from prompts import rendering
 from prompts.models import Prompt, PromptVersion
-from prompts.reads import get_prompt, get_version
+from prompts.reads import get_prompt, get_version, withhold
 from prompts.views.frame import prompt_page
 
 _RESULTS = 25
@@ -184,6 +184,7 @@ def _shown(request: HttpRequest, by: Actor, run: SuiteRun) -> dict[str, Any]:
     else:
         order = ["passed", "index"] if run.has_ended else ["-index"]
         results, following = keyset_page(rows, order=order, cursor=cursor, limit=_RESULTS)
+    withhold(by, results)
     return {
         "run": run,
         "results": [(result, reads.output_difference(result)) for result in results],

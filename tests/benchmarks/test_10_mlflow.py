@@ -176,7 +176,7 @@ FROM registry_asset a, generate_series({first}, {models} - 1) m WHERE a.name = '
 INSERT INTO registry_version SELECT (jsonb_populate_record(v, jsonb_build_object(
     'id', nextval(pg_get_serial_sequence('registry_version', 'id')), 'asset_id', a.id, 'number', n,
     'digest', 'sha256:' || md5(a.id || '-' || n), 'commit', left(md5(a.id || '-' || n) || md5(n || '+' || a.id), 40),
-    'source', 's3://bucket/' || a.name || '/' || n))).*
+    'source', 's3://bucket/' || a.name || '/' || n, 'updated_at', v.updated_at + (a.id * {per} + n) * interval '1 ms'))).*
 FROM registry_version v, registry_asset a, generate_series(1, {per}) n
 WHERE v.asset_id = (SELECT id FROM registry_asset WHERE name = 'template') AND a.name LIKE 'model-%'
     AND substr(a.name, 7)::int >= {first};
@@ -195,7 +195,7 @@ INSERT INTO registered_models (workspace, name, creation_time, last_updated_time
 SELECT 'default', 'model-' || m, 1, 1, '' FROM generate_series({first}, {models} - 1) m;
 INSERT INTO model_versions (workspace, name, version, creation_time, last_updated_time, description, current_stage, source,
     run_id, run_link, status)
-SELECT 'default', 'model-' || m, n, 1, 1, '', 'None', 's3://bucket/model-' || m || '/' || n, '', '', 'READY'
+SELECT 'default', 'model-' || m, n, 1, 1 + m * {per} + n, '', 'None', 's3://bucket/model-' || m || '/' || n, '', '', 'READY'
 FROM generate_series({first}, {models} - 1) m, generate_series(1, {per}) n;
 INSERT INTO model_version_tags (workspace, name, version, key, value)
 SELECT workspace, name, version, k.key, 'x' || (version % 7)
@@ -265,6 +265,11 @@ def cells(server: Server, size: int) -> dict[str, tuple[str, list[str] | None]]:
         "a version by number": (server.get("model-versions/get", name="model-7", version="9"), None),
         "search by tag": (
             server.get("model-versions/search", filter="tags.batch = 'b7'", max_results="50"),
+            None,
+        ),
+        # A seventh of all versions have it.
+        "search by a common tag": (
+            server.get("model-versions/search", filter="tags.kind = 'x3'", max_results="50"),
             None,
         ),
         "a model by name": (server.get("registered-models/get", name="model-7"), None),

@@ -31,6 +31,7 @@ def gateway_url() -> Iterator[str]:
         "GATEWAY_MAX_BODY_BYTES": str(1024 * 1024),
         "GATEWAY_SILENCE_TIMEOUT_S": "3",
         "GATEWAY_CONNECT_TIMEOUT_S": "2",
+        "GATEWAY_MEDIA_HOSTS": "images.example.com, Cdn.example.com",
     }
     argv = [
         sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--host", "127.0.0.1", "--port", str(port),

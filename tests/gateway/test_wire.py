@@ -63,6 +63,44 @@ def test_bad_requests_name_the_field(wire, deploy, model):
     assert not model.calls
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest/meta-data"}},
+        {"type": "image_url", "image_url": "https://other.example.com/a.png"},
+        {"type": "image_url", "image_url": {"url": "http://images.example.com/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://images.example.com@10.0.0.1/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://images.example.com:8265/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://10.0.0.1\\.images.example.com/a.png"}},
+        {"type": "image_url", "image_url": {"url": ["https://images.example.com/a.png"]}},
+        {"type": "audio_url", "audio_url": {"url": "file:///etc/passwd"}},
+        {"type": "video_url", "video_url": "//images.example.com/a.mp4"},
+    ],
+)
+def test_a_model_is_sent_nowhere_by_a_message(wire, deploy, model, part):
+    deploy("dates")
+    asked = {
+        "model": "acme/dates",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, part]}],
+    }
+    error, _ = wire.error(400, "POST", "/v1/chat/completions", asked)
+    assert error["code"] == "address_refused" and error["param"].startswith(f"messages[0].content[1].{part['type']}")
+    assert not model.calls
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["data:image/png;base64,iVBORw0KGgo=", "https://images.example.com/a.png?b=1", "https://CDN.example.com:443/a"],
+)
+def test_what_comes_along_or_from_an_allowed_host_passes(wire, deploy, model, url):
+    deploy("dates")
+    part = {"type": "image_url", "image_url": {"url": url}}
+    asked = {"model": "acme/dates", "messages": [{"role": "user", "content": [part]}]}
+    response, content = wire("POST", "/v1/chat/completions", asked)
+    assert response.status == 200, content
+    assert len(model.calls) == 1
+
+
 def test_a_stranger_learns_nothing_from_a_bad_body(wire):
     assert wire.error(401, "POST", "/v1/chat/completions", b"{", key=None)[0]["code"] == "invalid_api_key"
     assert wire.error(401, "POST", "/v1/chat/completions", b"{", key="cs_abc_def")[0]["code"] == "invalid_api_key"

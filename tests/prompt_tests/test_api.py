@@ -4,6 +4,7 @@ import pytest
 
 from accounts.actions import grant
 from prompt_tests.models import SuiteRun
+from tests.prompts.lending import lend
 
 UPPER = {"type": "contains", "value": "SAY"}
 AT = "/api/v1/prompts/acme/support/reply/tests"
@@ -110,3 +111,18 @@ def test_who_sees_the_prompt_alone_reads_no_rows_of_the_dataset(testing, make_ro
     at = f"/api/v1/prompt-tests/{run.pk}/results"
     assert [row["row"] for row in api(cast.mallory).get(at).json()["results"]] == [None]
     assert [row["row"] for row in api(cast.victor).get(at).json()["results"]] == [None, 0]
+
+
+def test_what_another_teams_prompt_lent_is_for_those_who_see_it_there(testing, cast, api, client_of, actor):
+    lend(cast, actor)
+    version = testing.write('{% include "beta/tone:1" %} say {{ word }}')
+    testing.suite(cases=[testing.case("ann", UPPER)])
+    run = testing.finish(testing.start(version))
+    at = f"/api/v1/prompt-tests/{run.pk}/results"
+    (mine,) = api(cast.alice).get(at).json()["results"]
+    assert mine["messages"][0]["content"] == "Be kind and secretive. say ann" and mine["withheld"] is False
+    (other,) = api(cast.victor).get(at).json()["results"]
+    assert other["messages"] == [] and other["withheld"] is True and other["passed"]
+    page = client_of(cast.victor).get(f"/prompt-tests/{run.pk}").content.decode()
+    assert "Left out: text of another team" in page and "Be kind" not in page
+    assert "Be kind" in client_of(cast.alice).get(f"/prompt-tests/{run.pk}").content.decode()

@@ -15,6 +15,7 @@ from governance.ledger.actions import Action, record
 from playground.actions.common import require_play, run_target
 from playground.actions.runs import MAX_CELLS, about
 from playground.models import Cell, CellRating, PlaygroundRun
+from playground.rendering import check_borrowed
 from prompts.checks import check_note
 
 MAX_TURNS = 50
@@ -83,6 +84,7 @@ def continue_cell(*, cell: Cell, said: str = "", results: Mapping[str, str] | No
     found = run.cells.get(pk=cell.pk)
     if found.state != Cell.State.DONE:
         raise Conflict("There is no answer yet to go on from.")
+    check_borrowed(found, by=by)
     if run.cells.filter(**_place(found), turn__gt=found.turn).exists():
         raise Conflict("The conversation went on already. Go on at its end.")
     if found.turn + 1 >= MAX_TURNS or run.total >= 2 * MAX_CELLS:

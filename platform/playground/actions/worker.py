@@ -15,6 +15,7 @@ from playground.actions.runs import about
 from playground.client import Answer
 from playground.leases import LEASES
 from playground.models import Cell, PlaygroundRow, PlaygroundRun
+from playground.rendering import Asked
 from serving.models import Deployment
 from serving.prices import cost_of
 
@@ -29,12 +30,13 @@ def begin(*, run_id: int, owner: str) -> PlaygroundRun:
         return run
 
 
-def note_sent(*, run_id: int, owner: str, cell: Cell, messages: list[dict[str, Any]], digest: str) -> None:
+def note_sent(*, run_id: int, owner: str, cell: Cell, asked: Asked, digest: str) -> None:
     """What this cell asks, before it is asked."""
     with transaction.atomic():
         LEASES.locked(run_id, owner)
-        cell.state, cell.messages, cell.digest = Cell.State.RUNNING, messages, digest
-        cell.save(update_fields=["state", "messages", "digest"])
+        cell.state, cell.messages, cell.digest = Cell.State.RUNNING, asked.messages, digest
+        cell.borrowed = asked.borrowed
+        cell.save(update_fields=["state", "messages", "borrowed", "digest"])
 
 
 def store_answers(

@@ -141,7 +141,7 @@ def _page(request: HttpRequest, cell: Cell, by: Actor, *, problem: Problem | Non
 
 
 def _context(cell: Cell, by: Actor) -> dict[str, Any]:
-    turns = reads.conversation_of(cell)
+    turns = reads.conversation_of(by, cell)
     last = turns[-1]
     said = live.seen(turn.pk for turn in turns if turn.state == Cell.State.RUNNING)
     column = cell.run.columns[cell.column]
@@ -164,7 +164,8 @@ def _context(cell: Cell, by: Actor) -> dict[str, Any]:
         "last": last,
         "under_way": not last.has_ended,
         "calls": [(call["id"] or f"call_{place}", call) for place, call in enumerate(last.tool_calls)],
-        "may_play": may_play,
+        # Going on would tell the model, and so whoever asks it, what is withheld here.
+        "may_play": may_play and not last.withheld,
         "may_rate": can(by, Permission.ASSET_EDIT, cell.run),
         "ratings": ratings,
         "mine": next((rating for rating in ratings if rating.by_id == by.id), None),

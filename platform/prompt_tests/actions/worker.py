@@ -111,4 +111,5 @@ def _result(run: SuiteRun, judged: Judged) -> CaseResult:
         completion_tokens=judged.completion_tokens,
         cost=answer.cost,
         includes=question.includes,
+        borrowed=question.borrowed,
     )
