@@ -7,6 +7,7 @@ views, so that errors are worded in one place.
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,7 +20,16 @@ from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
 from doors.mlflow import search
 from doors.mlflow.base import MlflowError, send, send_bytes
-from doors.mlflow.entities import MODEL, PAGE_COLUMNS, PAGE_JOINS, PAGE_JSON, VERSION, models_json, version_json
+from doors.mlflow.entities import (
+    IS_PROMPT,
+    MODEL,
+    PAGE_COLUMNS,
+    PAGE_JOINS,
+    PAGE_JSON,
+    VERSION,
+    models_json,
+    version_json,
+)
 
 API = "/api/2.0/mlflow/"
 _SCOPES = [scope.value for scope, allowed in SCOPE_PERMISSIONS.items() if Permission.ASSET_VIEW in allowed]
@@ -56,23 +66,61 @@ _BY_ALIAS = _KEY.format(
 _MODEL = _KEY.format(**{**_ONE, "columns": MODEL}, joins=f"{_ASSET} AND a.name = %(name)s")
 # A search shows all of a team's models to whoever holds the permission on the team; others go the ordinary way.
 _WHOLE = _KEY.format(**{**_ONE, "covers": quick.WHOLE_TEAM, "joins": "", "columns": "t.id"})
+_OF_TEAM = "a.team_id = asked.team_id AND a.kind = 'model' AND a.deleted_at IS NULL"
 _SEARCH = f"""
-WITH asked(secret, networks, team, team_id) AS MATERIALIZED ({_WHOLE}), page AS MATERIALIZED (
+WITH asked(secret, networks, team, team_id) AS MATERIALIZED ({_WHOLE}), {{hits}} page AS MATERIALIZED (
     SELECT {PAGE_COLUMNS}, row_number() OVER (ORDER BY {{order}}) AS place, ARRAY[{{keys}}] AS keys
-    FROM asked JOIN registry_asset a ON a.team_id = asked.team_id AND a.kind = 'model' AND a.deleted_at IS NULL
-    JOIN registry_version v ON v.asset_id = a.id AND v.deleted_at IS NULL {{conditions}} ORDER BY {{order}} LIMIT {{most}}
+    FROM asked {{among}} WHERE v.deleted_at IS NULL {{conditions}} ORDER BY {{order}} LIMIT {{most}}
 )
-SELECT asked.secret, asked.networks, asked.team, {PAGE_JSON}, v.keys FROM asked CROSS JOIN page v {PAGE_JOINS} ORDER BY v.place
+SELECT asked.secret, asked.networks, asked.team, {PAGE_JSON}, v.keys, {{many}}
+FROM asked LEFT JOIN page v ON true {PAGE_JOINS} ORDER BY v.place
 """  # noqa: S608  SQL of ours
+_AMONG_ALL = {
+    "{hits}": "",
+    "{among}": f"JOIN registry_asset a ON {_OF_TEAM} JOIN registry_version v ON v.asset_id = a.id",
+    "{many}": "false",
+}
+# A search by tags alone: the versions that have the first one are found at once, if they are few. What it is stands in subqueries, so
+# that the plan is the same for each tag and is made once: PostgreSQL would make one for each search, which takes longer than the search.
+FEW = 1_000
+_AMONG_FEW = {
+    "{hits}": f"""hits AS MATERIALIZED (
+    SELECT t.version_id FROM registry_versiontag t WHERE t.key = (SELECT %(tag)s::text)
+        AND left(t.value, {search.INDEXED}) = (SELECT %(beginning)s::text) AND t.value = (SELECT %(tagged)s::text) LIMIT %(few)s::bigint + 1
+), counted AS MATERIALIZED (SELECT count(*) > %(few)s::bigint AS many FROM hits),""",  # noqa: S608
+    "{among}": f"""CROSS JOIN hits JOIN registry_version v ON v.id = hits.version_id AND NOT (SELECT many FROM counted)
+    JOIN registry_asset a ON a.id = v.asset_id AND {_OF_TEAM}""",  # noqa: S608
+    "{many}": "(SELECT many FROM counted)",
+}
+# Where many have it, the first that do are soon come by in the order that is asked for. OFFSET 0: look for one model at a time.
+_AMONG_MANY = {
+    "{hits}": "",
+    "{among}": f"""JOIN registry_version v ON (SELECT t.value FROM registry_versiontag t
+        WHERE t.version_id = v.id AND t.key = (SELECT %(tag)s::text)) = (SELECT %(tagged)s::text)
+    CROSS JOIN LATERAL (SELECT a.name FROM registry_asset a WHERE a.id = v.asset_id AND {_OF_TEAM} OFFSET 0) a""",  # noqa: S608
+    "{many}": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the database. most: rows of a page (0: one row is asked for); token_of: what its token is of; many: the
+    statement in place of this one where that says so."""
+
+    statement: str
+    values: dict[str, Any]
+    most: int = 0
+    token_of: str = ""
+    many: str = ""
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
     """The answer to the reads named above with a key of one team that may; None for everything else."""
     if request.method != "GET":
         return None
-    question = _QUESTIONS.get(request.path_info)
+    ask = _QUESTIONS.get(request.path_info)
     header = request.META.get("HTTP_AUTHORIZATION", "")
-    if question is None or not header or "HTTP_X_MLFLOW_WORKSPACE" in request.META:
+    if ask is None or not header or "HTTP_X_MLFLOW_WORKSPACE" in request.META:
         return None
     key = keys.split_key(keys.from_header(header) or "")
     if key is None:
@@ -80,10 +128,11 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     given = parse_qs(request.META.get("QUERY_STRING", ""), max_num_fields=100)
     address = address_of(request)
     try:
-        statement, values, most, token_of = question(given)
+        question = ask(given)
     except (_NotHot, MlflowError, ValueError):
         return None
-    rows = quick.fetch_all(statement, {**values, "key_id": key[0], "scopes": _SCOPES, "address": address})
+    values = {**question.values, "key_id": key[0], "scopes": _SCOPES, "address": address}
+    rows = quick.fetch_all(question.statement, values)
     if (
         not rows
         or not hmac.compare_digest(bytes(rows[0][0]), keys.hash_secret(key[1]))
@@ -91,23 +140,27 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     ):
         return None
     team = rows[0][2]
-    if statement is _MODEL:
+    if question.statement is _MODEL:
         return send({"registered_model": models_json([rows[0][3:]], team)[0]})
-    if most == 0:
+    if not question.most:
         return send({"model_version": version_json(rows[0][3:], team)})
-    body = f'{{"model_versions":[{",".join(row[3] for row in rows[:most])}]'
-    if len(rows) > most:
-        body += f',"next_page_token":"{search.write_token(rows[most - 1][4], token_of)}"'
+    if rows[0][5]:
+        rows = quick.fetch_all(question.many, values)
+    return _page(rows, question)
+
+
+def _page(rows: list[tuple[Any, ...]], question: Question) -> HttpResponse | None:
+    """Of rows that end with the JSON of a version, its place, and whether many are there."""
+    if not rows or rows[0][4] is None:
+        return None  # nothing is found
+    body = f'{{"model_versions":[{",".join(row[3] for row in rows[: question.most])}]'
+    if len(rows) > question.most:
+        body += f',"next_page_token":"{search.write_token(rows[question.most - 1][4], question.token_of)}"'
     return send_bytes((body + "}").encode())
 
 
 class _NotHot(Exception):
     """Something that the ordinary view sees to."""
-
-
-Question = tuple[
-    str, dict[str, Any], int, str
-]  # statement, values, most rows (0: one version), what a page token is of
 
 
 def _one(given: Mapping[str, list[str]], name: str) -> str:
@@ -118,18 +171,18 @@ def _one(given: Mapping[str, list[str]], name: str) -> str:
 
 
 def _by_name(given: Mapping[str, list[str]]) -> Question:
-    return _MODEL, {"name": _one(given, "name")}, 0, ""
+    return Question(_MODEL, {"name": _one(given, "name")})
 
 
 def _by_number(given: Mapping[str, list[str]]) -> Question:
     number = _one(given, "version")
     if not number.isdecimal() or len(number) > 9:
         raise _NotHot
-    return _BY_NUMBER, {"name": _one(given, "name"), "number": int(number)}, 0, ""
+    return Question(_BY_NUMBER, {"name": _one(given, "name"), "number": int(number)})
 
 
 def _by_alias(given: Mapping[str, list[str]]) -> Question:
-    return _BY_ALIAS, {"name": _one(given, "name"), "alias": _one(given, "alias").lower()}, 0, ""
+    return Question(_BY_ALIAS, {"name": _one(given, "name"), "alias": _one(given, "alias").lower()})
 
 
 def _search(given: Mapping[str, list[str]]) -> Question:
@@ -137,18 +190,27 @@ def _search(given: Mapping[str, list[str]]) -> Question:
     if "\0" in text or "\0" in "".join(orders):
         raise _NotHot
     most = search.limit(int(given.get("max_results", ["10000"])[-1]), 200_000)
-    where = search.Where()
-    search.narrow(where, search.parse(text, search.VERSIONS), search.VERSIONS)
+    where, clauses = search.Where(), search.parse(text, search.VERSIONS)
+    tagged = all(one.kind == "tag" and one.sign == "=" and one.key != IS_PROMPT for one in clauses)
+    tag = clauses[0] if clauses and tagged else None
+    search.narrow(where, clauses[1:] if tag else clauses, search.VERSIONS)
     by = search.version_order(orders)
     of = search.versions_asked(text, orders)
     if token := given.get("page_token", [""])[-1]:
         by.after(where, search.read_token(token, len(by.columns), of))
-    conditions = "".join(f"AND {condition}\n" for condition in where.conditions).replace("%(team)s", "asked.team")
-    statement = (
-        _SEARCH.replace("{order}", by.sql).replace("{keys}", by.keys).replace("{most}", str(most + 1))
-        .replace("{conditions}", conditions)
-    )  # fmt: skip
-    return statement, where.values, most, of
+
+    def among(parts: Mapping[str, str]) -> str:
+        statement = _SEARCH
+        for name, sql in (*parts.items(), ("{order}", by.sql), ("{keys}", by.keys), ("{most}", str(most + 1))):
+            statement = statement.replace(name, sql)
+        conditions = "".join(f"AND {condition}\n" for condition in where.conditions)
+        return statement.replace("{conditions}", conditions.replace("%(team)s", "asked.team"))
+
+    if tag is None:
+        return Question(among(_AMONG_ALL), where.values, most, of)
+    value = str(tag.value)
+    values = where.values | {"tag": tag.key, "beginning": value[: search.INDEXED], "tagged": value, "few": FEW}
+    return Question(among(_AMONG_FEW), values, most, of, many=among(_AMONG_MANY))
 
 
 _QUESTIONS = {

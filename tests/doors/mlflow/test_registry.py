@@ -10,6 +10,7 @@ import pytest
 from accounts.access import Actor
 from accounts.actions import create_team, grant_role
 from accounts.roles import Role
+from doors.mlflow import hot
 from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest
 from registry.actions import add_file, create_asset, create_version, move_alias, register_version
@@ -369,6 +370,54 @@ def test_the_quick_door_says_what_the_ordinary_one_says(api, cast, ml, model, na
     token = quick.get(f"{API}model-versions/search", {"max_results": "3"}).json()["next_page_token"]
     rest = quick.get(f"{API}model-versions/search", {"max_results": "3", "page_token": token}).json()
     assert len(rest["model_versions"]) == 2 and "next_page_token" not in rest
+
+
+@pytest.mark.parametrize("few", [0, 2, 1000])
+def test_a_search_by_tags_finds_the_same_whether_few_or_many_have_them(
+    few, api, cast, ml, model, native, actor, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(hot, "FEW", few)
+    long = "v" * 300
+    ml("POST", "registered-models/create", name="n")
+    for number in range(8):
+        tags = {"n": str(number % 2), "long": long + str(number % 3), "all": ""}
+        told = [{"key": key, "value": value} for key, value in tags.items()]
+        version(ml, name="mn"[number // 4], source=f"s3://bucket/{number}", tags=told)
+    ml("DELETE", "model-versions/delete", name="m", version="1")
+    other = create_team(name="other", title="Other", by=actor(cast.admin))
+    grant_role(user=cast.mallory, role=Role.CONTRIBUTOR, on=other, by=Actor(cast.admin))
+    theirs = api(cast.mallory, team=other)
+    theirs.post(f"{API}registered-models/create", {"name": "m"})
+    made = {"name": "m", "source": "s3://bucket/x", "tags": [{"key": "n", "value": "1"}]}
+    assert theirs.post(f"{API}model-versions/create", made).status_code == 200
+    quick = api(cast.alice, team=cast.team)
+    quick.get(f"{API}registered-models/search")
+    for fields, count in (
+        ({"filter": "tags.n = '1'"}, 4),
+        ({"filter": "tags.n = '0'", "order_by": ["name DESC", "version_number ASC"]}, 3),
+        ({"filter": "tags.`all` = '' AND tags.n = '0'"}, 3),
+        ({"filter": f"tags.long = '{long}1'"}, 3),
+        ({"filter": f"tags.long = '{long}'"}, 0),
+        ({"filter": "tags.n = '7'"}, 0),
+        ({"filter": "tags.n = '1' AND name = 'n'"}, 2),
+        ({"filter": "tags.n = '1' AND tags.n != '0'"}, 4),
+    ):
+        if count:
+            with django_assert_num_queries(0):
+                answer = quick.get(f"{API}model-versions/search", fields)
+        else:
+            answer = quick.get(f"{API}model-versions/search", fields)
+        ordinary = api(cast.alice).get(f"{API}model-versions/search", fields, headers={"x-mlflow-workspace": "acme"})
+        assert answer.json() == ordinary.json(), fields
+        assert len(answer.json().get("model_versions", [])) == count, fields
+    found, token = [], ""
+    while token is not None:
+        page = quick.get(
+            f"{API}model-versions/search", {"filter": "tags.n = '1'", "max_results": "3", "page_token": token}
+        ).json()
+        found += [(one["name"], one["version"]) for one in page["model_versions"]]
+        token = page.get("next_page_token")
+    assert found == [("n", "4"), ("n", "2"), ("m", "4"), ("m", "2")]
 
 
 def test_the_quick_door_answers_nobody_who_may_not(api, cast, ml, model, actor):
