@@ -69,10 +69,10 @@ _WHOLE = _KEY.format(**{**_ONE, "covers": quick.WHOLE_TEAM, "joins": "", "column
 _OF_TEAM = "a.team_id = asked.team_id AND a.kind = 'model' AND a.deleted_at IS NULL"
 _SEARCH = f"""
 WITH asked(secret, networks, team, team_id) AS MATERIALIZED ({_WHOLE}), {{hits}} page AS MATERIALIZED (
-    SELECT {PAGE_COLUMNS}, row_number() OVER (ORDER BY {{order}}) AS place, ARRAY[{{keys}}] AS keys
+    SELECT {PAGE_COLUMNS}, row_number() OVER (ORDER BY {{order}}) AS place, CASE row_number() OVER (ORDER BY {{order}}) WHEN {{last}} THEN ARRAY[{{keys}}] END AS keys
     FROM asked {{among}} WHERE v.deleted_at IS NULL {{conditions}} ORDER BY {{order}} LIMIT {{most}}
 )
-SELECT asked.secret, asked.networks, asked.team, {PAGE_JSON}, v.keys, {{many}}
+SELECT asked.secret, asked.networks, asked.team, {PAGE_JSON}, v.place, v.keys, {{many}}
 FROM asked LEFT JOIN page v ON true {PAGE_JOINS} ORDER BY v.place
 """  # noqa: S608  SQL of ours
 _AMONG_ALL = {
@@ -144,18 +144,18 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         return send({"registered_model": models_json([rows[0][3:]], team)[0]})
     if not question.most:
         return send({"model_version": version_json(rows[0][3:], team)})
-    if rows[0][5]:
+    if rows[0][6]:
         rows = quick.fetch_all(question.many, values)
     return _page(rows, question)
 
 
 def _page(rows: list[tuple[Any, ...]], question: Question) -> HttpResponse | None:
-    """Of rows that end with the JSON of a version, its place, and whether many are there."""
+    """Of rows that end with the JSON of a version, its place, on the page's last what comes after it, and whether many are there."""
     if not rows or rows[0][4] is None:
         return None  # nothing is found
     body = f'{{"model_versions":[{",".join(row[3] for row in rows[: question.most])}]'
     if len(rows) > question.most:
-        body += f',"next_page_token":"{search.write_token(rows[question.most - 1][4], question.token_of)}"'
+        body += f',"next_page_token":"{search.write_token(rows[question.most - 1][5], question.token_of)}"'
     return send_bytes((body + "}").encode())
 
 
@@ -201,7 +201,13 @@ def _search(given: Mapping[str, list[str]]) -> Question:
 
     def among(parts: Mapping[str, str]) -> str:
         statement = _SEARCH
-        for name, sql in (*parts.items(), ("{order}", by.sql), ("{keys}", by.keys), ("{most}", str(most + 1))):
+        for name, sql in (
+            *parts.items(),
+            ("{order}", by.sql),
+            ("{keys}", by.keys),
+            ("{last}", str(most)),
+            ("{most}", str(most + 1)),
+        ):
             statement = statement.replace(name, sql)
         conditions = "".join(f"AND {condition}\n" for condition in where.conditions)
         return statement.replace("{conditions}", conditions.replace("%(team)s", "asked.team"))
