@@ -1,5 +1,4 @@
-"""Turns: a worker takes the lease, brings a run forward, and gives it back. Nothing is kept in memory between turns, so that it
-makes no difference whether the next one is another worker's, after a crash or not.
+"""Turns of a run (evaluation.turns).
 
 Cells run here rather than in the browser: the permission is asked of the same function as everywhere, at the moment of each
 call; tokens and cost are counted where nobody can leave them out; and a run goes on when the page is closed.
@@ -12,13 +11,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import Error as DatabaseFault
-
 from accounts.access import Actor, can
 from accounts.errors import Forbidden, Problem, Unavailable
 from accounts.models import ApiKey
 from accounts.roles import Permission
-from evaluation.leasing import LeaseLost, new_owner
+from evaluation import turns
+from evaluation.leasing import LeaseLost
 from playground import live, rendering
 from playground.actions import worker
 from playground.client import CONCURRENCY, Answer, Asker, Job
@@ -37,32 +35,17 @@ BATCH = 50
 
 def take_turn(run_id: int) -> bool:
     """Bring it forward. Returns whether another turn shall be queued."""
-    owner = new_owner()
-    if not LEASES.take(run_id, owner):
-        return False
-    try:
-        more = _turn(run_id, owner)
-    except LeaseLost:
-        return False
-    except DatabaseFault:
-        raise  # nothing can be written down; the lease runs out and another turn begins
-    except Exception as error:
-        log.exception("A turn of playground run %d failed", run_id)
-        _stop(run_id, owner, f"The run stopped: {type(error).__name__}: {error}")
-        return False
-    return LEASES.release(run_id, owner) if more else False
+    return turns.take(LEASES, run_id, _turn, fail=_stop, what="run") is not None
 
 
-def _turn(run_id: int, owner: str) -> bool:
+def _turn(run_id: int, owner: str) -> float | None:
     run = worker.begin(run_id=run_id, owner=owner)
     if run.by_key and (run.key is None or run.key.state() != "active"):
         _stop(run_id, owner, "The API key that this run was started with is not valid any more.")
-        return False
+        return None
     turn = _Turn(run, owner)
     turn.work()
-    if turn.more:
-        return True
-    return not worker.finish(run_id=run_id, owner=owner)
+    return None if not turn.more and worker.finish(run_id=run_id, owner=owner) else 0.0
 
 
 def _stop(run_id: int, owner: str, message: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from django.utils import timezone
 
-from evaluation import runner
+from evaluation import runner, turns
 from evaluation.models import Evaluation
 
 LIST, NEW, TAB = "/evaluations/", "/evaluations/new", "/models/acme/date-normaliser/evaluations"
@@ -65,7 +65,7 @@ def test_who_may_evaluate_nothing_is_told_what_is_missing(evaluating, rows, clie
 
 
 def test_the_page_of_a_running_one_shows_counts_time_left_and_cancel(evaluating, client_of, cast, monkeypatch):
-    monkeypatch.setattr(runner, "TURN_S", 0.1)
+    monkeypatch.setattr(turns, "TURN_S", 0.1)
     evaluating.stand.delay_s = 0.02
     evaluation = evaluating.start()
     alice = client_of(cast.alice)

@@ -10,7 +10,7 @@ import pytest
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from evaluation import actions, runner, tasks
+from evaluation import actions, runner, tasks, turns
 from evaluation.leases import LEASES
 from evaluation.leasing import LeaseLost
 from evaluation.models import Evaluation, Example
@@ -113,7 +113,7 @@ def test_a_model_that_is_gone_is_waited_for_and_no_example_is_spoilt(evaluating)
     evaluation = evaluating.start()
     runner.take_turn(evaluation.pk)
     Deployment.objects.update(state="running", endpoint="http://127.0.0.1:9/gone")
-    for _ in range(runner.PATIENCE + 2):
+    for _ in range(turns.PATIENCE + 2):
         assert runner.take_turn(evaluation.pk) > 0
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.done) == ("running", 0)
@@ -126,7 +126,7 @@ def test_a_model_that_stays_away_fails_it(evaluating):
     evaluation = evaluating.start()
     runner.take_turn(evaluation.pk)
     Deployment.objects.update(state="running", endpoint="http://127.0.0.1:9/gone")
-    Evaluation.objects.update(stalls=runner.LONGEST_STALL)
+    Evaluation.objects.update(stalls=turns.LONGEST_STALL)
     assert runner.take_turn(evaluation.pk) is None
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.done) == ("failed", 0)
@@ -142,7 +142,7 @@ def test_a_broken_row_beyond_those_checked_at_first_fails_it_with_its_number(eva
 
 
 def test_a_turn_is_short_and_the_next_goes_on(evaluating, monkeypatch):
-    monkeypatch.setattr(runner, "TURN_S", 0.2)
+    monkeypatch.setattr(turns, "TURN_S", 0.2)
     evaluating.stand.delay_s = 0.05
     evaluation = evaluating.start()
     runner.take_turn(evaluation.pk)

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.errors import Conflict, Forbidden, Invalid, Problem
+from evaluation import turns
 from evaluation.leasing import LeaseLost
 from governance.ledger.models import AuditEvent
 from governance.models import Evidence
@@ -162,7 +163,7 @@ def test_tools_tokens_latency_and_cost(testing, cast, actor):
 def test_a_model_that_is_away_for_a_moment_is_asked_again_and_one_that_stumbles_for_ever_is_an_error(
     testing, monkeypatch
 ):
-    monkeypatch.setattr(runner, "PATIENCE", 2)
+    monkeypatch.setattr(turns, "PATIENCE", 2)
     testing.stand.fail = {"say a": (503, 1), "say b": (500, 99)}
     testing.suite(assertions=[UPPER], cases=[testing.case("a"), testing.case("b")])
     run = testing.finish(testing.start())
