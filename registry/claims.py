@@ -1,11 +1,11 @@
-"""One worker at a time on one thing: a lock that ends with its holder, however that ends."""
+"""One at a time on one thing: locks that end with their holder, however that ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
 
-_SPACES = {"scan": 7_301, "convert": 7_302, "complete": 7_303}
+_SPACES = {"scan": 7_301, "convert": 7_302, "complete": 7_303, "commit": 7_304}
 
 
 @contextmanager
@@ -21,3 +21,16 @@ def claimed(what: str, pk: int) -> Iterator[bool]:
         if mine:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+@contextmanager
+def in_turn(what: str, pk: int) -> Iterator[None]:
+    """Wait until it is our turn. Nothing that others wait for is held meanwhile: only who comes by here waits."""
+    key = [_SPACES[what], pk % (1 << 31)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", key)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)

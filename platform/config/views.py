@@ -61,4 +61,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """As little machinery as possible: something is broken."""
-    return HttpResponse("Something went wrong on our side. It has been logged.", status=500, content_type="text/plain")
+    text = "Something went wrong on our side. It has been logged."
+    if request.path.startswith("/api/"):
+        body = {"type": "urn:countersign:problem:internal", "title": "Internal error", "status": 500, "detail": text}
+        return JsonResponse(body, status=500, content_type="application/problem+json")
+    return HttpResponse(text, status=500, content_type="text/plain")

@@ -17,6 +17,8 @@ from prompts.actions.lines import step_back
 from prompts.checks import LATEST, check_note
 from prompts.models import MAIN, Include, Label, Prompt, PromptVersion
 
+# Approved for a later time is not applied yet: it needs its version as an open one does.
+_WAITING = (ApprovalRequest.State.OPEN, ApprovalRequest.State.APPROVED)
 _NAMED = 5  # so many users of a thing are named
 
 
@@ -36,7 +38,7 @@ def delete_version(*, version: PromptVersion, reason: str = "", by: Actor) -> Pr
     if [one.pk for one in newest] == [version.pk]:
         asked |= Q(label__in=["", LATEST], number=None)
     open_requests = ApprovalRequest.objects.filter(
-        kind=KIND, asset_id=prompt.pk, version_id=version.pk, state=ApprovalRequest.State.OPEN
+        kind=KIND, asset_id=prompt.pk, version_id=version.pk, state__in=_WAITING
     )
     _refuse_used(version, prompt, labels, open_requests, Include.objects.filter(asked, prompt=prompt), by)
     for label in labels:
@@ -65,7 +67,7 @@ def delete_prompt(*, prompt: Prompt, reason: str = "", by: Actor) -> Prompt:
     if prompt.deleted_at is not None:
         return prompt
     labels = list(Label.objects.filter(prompt=prompt).order_by("name").values_list("name", flat=True))
-    open_requests = ApprovalRequest.objects.filter(kind=KIND, asset_id=prompt.pk, state=ApprovalRequest.State.OPEN)
+    open_requests = ApprovalRequest.objects.filter(kind=KIND, asset_id=prompt.pk, state__in=_WAITING)
     _refuse_used(prompt, prompt, labels, open_requests, Include.objects.filter(prompt=prompt), by)
     prompt.deleted_at = timezone.now()
     prompt.save(update_fields=["deleted_at"])

@@ -49,14 +49,15 @@ def move_label(
 
 def move_or_ask(
     *, prompt: Prompt, label: str, version: PromptVersion, reason: str = "", expected: int | None = UNSAID, by: Actor
-) -> ApprovalRequest | None:
+) -> Label | ApprovalRequest:
     """Move the label; where only an approval moves it, the request for it: the open one for these bytes, or a new one."""
     try:
-        move_label(prompt=prompt, label=label, version=version, reason=reason, expected=expected, by=by)
+        return move_label(prompt=prompt, label=label, version=version, reason=reason, expected=expected, by=by)
     except ApprovalRequired:
-        there = open_request_for(KIND, prompt.pk, label, version.digest)
-        return there or request_move(version=version, slot=label, reason=reason, by=by)
-    return None
+        with transaction.atomic():
+            lock_prompt(prompt)  # of those who ask at once, one opens the request and the others are led to it
+            there = open_request_for(KIND, prompt.pk, label, version.digest)
+            return there or request_move(version=version, slot=label, reason=reason, by=by)
 
 
 def require_seen(prompt: Prompt, label: str, expected: int | None) -> None:

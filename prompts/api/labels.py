@@ -77,14 +77,13 @@ class LabelView(ApiView):
         version = prompt.versions.filter(number=data["version"], deleted_at=None).first()
         if version is None:
             raise Invalid("version", f"{prompt} has no version {data['version']}.")
-        request_ = actions.move_or_ask(
+        done = actions.move_or_ask(
             prompt=prompt, label=label, version=version, reason=data["reason"], by=self.by,
             **_seen(request, prompt, label, data),
         )  # fmt: skip
-        if request_:
-            raise gate.asked(request_)
-        rows = Label.objects.filter(prompt=prompt).select_related("version", "updated_by")
-        return Response(shapes.show_label(rows.get(name=label)))
+        if not isinstance(done, Label):
+            raise gate.asked(done)
+        return Response(shapes.show_label(done))
 
     @extend_schema(
         operation_id="prompt_labels_remove",

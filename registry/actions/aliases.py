@@ -36,14 +36,15 @@ def move_alias(*, asset: Asset, name: str, version: Version, reason: str = "", b
     return _move(asset=asset, name=name, version=version, reason=_checked(reason), request=None, by=by)
 
 
-def move_or_ask(*, asset: Asset, name: str, version: Version, reason: str = "", by: Actor) -> ApprovalRequest | None:
+def move_or_ask(*, asset: Asset, name: str, version: Version, reason: str = "", by: Actor) -> Alias | ApprovalRequest:
     """Move the alias; where only an approval moves it, the request for it: the open one for these bytes, or a new one."""
     try:
-        move_alias(asset=asset, name=name, version=version, reason=reason, by=by)
+        return move_alias(asset=asset, name=name, version=version, reason=reason, by=by)
     except ApprovalRequired:
-        there = open_request_for(asset.kind, asset.pk, name, version.digest)
-        return there or request_move(version=version, slot=name, reason=reason, by=by)
-    return None
+        with transaction.atomic():
+            lock_asset(asset)  # of those who ask at once, one opens the request and the others are led to it
+            there = open_request_for(asset.kind, asset.pk, name, version.digest)
+            return there or request_move(version=version, slot=name, reason=reason, by=by)
 
 
 @transaction.atomic

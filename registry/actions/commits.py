@@ -1,6 +1,7 @@
 """Commits: a branch's newest version with some files changed, made and registered in one go."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from registry import blobs, paths, revisions, storage
 from registry.actions.common import asset_target, lock_asset, person, version_target
 from registry.actions.files import MAX_FILES
 from registry.actions.versions import MAX_MESSAGE, _register
+from registry.claims import in_turn
 from registry.inspection import Inspection, inspect
 from registry.models import Asset, Blob, File, Version
 
@@ -87,26 +89,46 @@ def _commit(
     description: str,
     by: Actor,
 ) -> Version:
-    for _ in range(_RETRIES):
-        head = revisions.head_of(asset, branch)
-        _check_parent(asset, head, parent_commit)
-        files = _apply(_files_of(head), operations)
-        if head is not None and files == _files_of(head):
-            head.asset = asset
-            return head
-        manifest = _manifest(files)
-        # Read outside of the transaction, since files may be large; that the head is the same is asked again inside.
-        inspection = inspect(asset, manifest)
-        with transaction.atomic():
-            locked = lock_asset(asset)
-            if locked.archived_at is not None or locked.deleted_at is not None:
-                raise Conflict(f"{asset} is archived or deleted. Restore it, then commit.", code="archived")
-            now = revisions.head_of(locked, branch)
-            if (now.pk if now else None) == (head.pk if head else None):
-                return _write(locked, branch, head, files, manifest, inspection, message, description, by)
-        if parent_commit is not None:
-            _check_parent(asset, now, parent_commit)
+    with ExitStack() as turn:
+        for attempt in range(_RETRIES):
+            if attempt == 1:
+                # Somebody was quicker. Those who lost once take turns, so that they don't go on beating each other.
+                turn.enter_context(in_turn("commit", asset.pk))
+            version = _attempt(asset, branch, operations, parent_commit, message, description, by)
+            if version is not None:
+                return version
     raise Conflict(f"Others are committing to '{branch}' of {asset} all the time. Send the commit again.")
+
+
+def _attempt(
+    asset: Asset,
+    branch: str,
+    operations: Sequence[Operation],
+    parent_commit: str | None,
+    message: str,
+    description: str,
+    by: Actor,
+) -> Version | None:
+    """The version that the commit makes of the head as it is now; None where the head moved on meanwhile."""
+    head = revisions.head_of(asset, branch)
+    _check_parent(asset, head, parent_commit)
+    files = _apply(_files_of(head), operations)
+    if head is not None and files == _files_of(head):
+        head.asset = asset
+        return head
+    manifest = _manifest(files)
+    # Read outside of the transaction, since files may be large; that the head is the same is asked again inside.
+    inspection = inspect(asset, manifest)
+    with transaction.atomic():
+        locked = lock_asset(asset)
+        if locked.archived_at is not None or locked.deleted_at is not None:
+            raise Conflict(f"{asset} is archived or deleted. Restore it, then commit.", code="archived")
+        now = revisions.head_of(locked, branch)
+        if (now.pk if now else None) == (head.pk if head else None):
+            return _write(locked, branch, head, files, manifest, inspection, message, description, by)
+    if parent_commit is not None:
+        _check_parent(asset, now, parent_commit)
+    return None
 
 
 def _checked(message: str, description: str) -> tuple[str, str]:

@@ -92,7 +92,10 @@ def put_part(
     *, upload: Upload, number: int, stream: storage.Readable, size: int | None = None, sha256: str | None = None
 ) -> None:
     """Store one part, numbered from 1; the same one again replaces it. `size`: what the client announced, `sha256`: of the part."""
-    upload.refresh_from_db(fields=["state", "handle"])
+    try:
+        upload.refresh_from_db(fields=["state", "handle"])
+    except Upload.DoesNotExist:
+        raise _given_up() from None
     _check_open(upload)
     offset, wanted = _part(upload, number)
     if size is not None and size != wanted:
@@ -108,7 +111,7 @@ def put_part(
     with transaction.atomic():
         found = Upload.objects.select_for_update().filter(pk=upload.pk).first()
         if found is None:
-            raise NotFound("This upload was given up meanwhile.")
+            raise _given_up()
         _check_open(found)
         UploadPart.objects.update_or_create(upload=found, number=number, defaults={"size": wanted, "received_at": now})
         if found.expires_at < now + LIFETIME - timedelta(minutes=5):
@@ -177,7 +180,7 @@ def _put_together(upload: Upload, found: Upload) -> Blob:
         row = Upload.objects.select_for_update(of=("self",)).filter(pk=upload.pk).first()
         if row is None:
             incoming.discard()
-            raise NotFound("This upload was given up meanwhile.")
+            raise _given_up()
         if row.blob is not None:
             return row.blob
         row.blob = blobs.claim(incoming)
@@ -263,6 +266,10 @@ def _part(upload: Upload, number: int) -> tuple[int, int]:
     if not 1 <= number <= upload.part_count:
         raise Invalid("part", f"This upload has the parts 1 to {upload.part_count}.", code="no_such_part")
     return upload.part(number)
+
+
+def _given_up() -> NotFound:
+    return NotFound("This upload was given up meanwhile.")
 
 
 def _check_open(upload: Upload) -> None:

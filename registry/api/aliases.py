@@ -11,6 +11,7 @@ from governance import gate
 from registry import actions, reads
 from registry.api.base import PAGE, PROBLEMS, RegistryView
 from registry.hot import json_answer
+from registry.models import Alias
 from registry.representations import alias_at_json, alias_json, move_json
 from registry.serializers import AliasAtOut, AliasIn, AliasMoveOut, AliasOut, AliasRemoval, page_of
 
@@ -61,10 +62,10 @@ class AliasDetail(RegistryView):
         asset = self.asset(kind, team, name)
         given = self.read(AliasIn)
         version = reads.get_version(self.by, asset, given["version"])
-        request_ = actions.move_or_ask(asset=asset, name=alias, version=version, reason=given["reason"], by=self.by)
-        if request_:
-            raise gate.asked(request_)
-        return Response(alias_json(reads.get_alias(asset, alias), asset))
+        done = actions.move_or_ask(asset=asset, name=alias, version=version, reason=given["reason"], by=self.by)
+        if not isinstance(done, Alias):
+            raise gate.asked(done)
+        return Response(alias_json(done, asset))
 
     @extend_schema(summary="Remove an alias", request=AliasRemoval, responses={204: None, **PROBLEMS})
     def delete(self, request: Request, kind: str, team: str, name: str, alias: str) -> Response:

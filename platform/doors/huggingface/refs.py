@@ -14,6 +14,7 @@ from doors import protected
 from doors.huggingface.door import answer, by_method, door, json_of, text_of
 from doors.huggingface.repos import LIMIT, base, moment, repo_of, revision_of, title_of
 from governance import gate
+from governance.models import ApprovalRequest
 from governance.stages import stage_of
 from registry import actions, revisions
 from registry.actions.aliases import check_alias
@@ -103,9 +104,9 @@ def create_tag(request: HttpRequest, kind: str, team: str, name: str, revision: 
     if found.version is None:
         raise Invalid("revision", f"{asset} has no version yet that a tag could point at.")
     _check_free(asset, tag, found.version)
-    request_ = actions.move_or_ask(asset=asset, name=tag, version=found.version, reason=reason, by=by)
-    if request_ is not None:
-        raise Forbidden(protected.asked(request_), code="approval_required")
+    done = actions.move_or_ask(asset=asset, name=tag, version=found.version, reason=reason, by=by)
+    if isinstance(done, ApprovalRequest):
+        raise Forbidden(protected.asked(done), code="approval_required")
     return answer({})
 
 

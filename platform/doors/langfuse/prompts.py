@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.errors import Forbidden, Invalid, NotFound
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Team
 from doors.langfuse import references, shapes
 from doors.langfuse.base import Answer, Call, endpoint
@@ -68,7 +68,7 @@ def create(call: Call) -> Answer:
     team, bare = call.place(name)
     message = call.text("commitMessage")
     with transaction.atomic():
-        prompt = _visible(call, team, bare) or actions.create_prompt(team=team, name=bare, by=call.by)
+        prompt = _visible(call, team, bare) or _made(call, team, bare)
         version = actions.create_version(
             prompt=prompt,
             format=PromptVersion.Format.MUSTACHE,
@@ -123,6 +123,17 @@ def _visible(call: Call, team: Team, name: str) -> Prompt | None:
     return Prompt.objects.visible_to(call.by).select_related("team").filter(team=team, name=name).first()
 
 
+def _made(call: Call, team: Team, name: str) -> Prompt:
+    """The new prompt. Where somebody else made it at this moment, theirs: the version goes on top, as a moment later."""
+    try:
+        return actions.create_prompt(team=team, name=name, by=call.by)
+    except Conflict:
+        there = _visible(call, team, name)
+        if there is None:
+            raise
+        return there
+
+
 def version_of(prompt: Prompt, *, number: int | None = None, label: str = "") -> PromptVersion:
     rows = prompt.versions.select_related("created_by").filter(deleted_at=None)
     if number:
@@ -166,7 +177,7 @@ def _labels(given: list[str] | None) -> list[str]:
 def _label(call: Call, version: PromptVersion, labels: list[str]) -> list[ApprovalRequest]:
     """Let the labels point at the version; what has to be approved first is asked for and given back."""
     found = [actions.move_or_ask(prompt=version.prompt, label=label, version=version, by=call.by) for label in labels]
-    return [request for request in found if request is not None]
+    return [done for done in found if isinstance(done, ApprovalRequest)]
 
 
 def _say_waiting(waiting: list[ApprovalRequest], before: str) -> None:

@@ -11,7 +11,8 @@ Plain Django views without DRF or sessions: config.middleware.foreign_doors call
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, TypeAlias
@@ -186,6 +187,15 @@ class Call:
         if self.method == "GET" and isinstance(value, list):
             return value[-1] if value else None
         return value
+
+
+@contextmanager
+def gone_already() -> Iterator[None]:
+    """Take away what was there a moment ago: where somebody else has meanwhile, nothing is left to do, as MLflow says of what never was."""
+    try:
+        yield
+    except NotFound as error:
+        logger.debug("taken away by somebody else: %s", error)
 
 
 def absent(name: str) -> MlflowError:

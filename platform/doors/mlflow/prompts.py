@@ -16,9 +16,10 @@ from accounts.access import can
 from accounts.errors import Conflict, Invalid
 from accounts.roles import Permission
 from doors.mlflow import hot_prompts
-from doors.mlflow.base import Answer, Call, Handler, MlflowError, invalid, missing, wrong
+from doors.mlflow.base import Answer, Call, Handler, MlflowError, gone_already, invalid, missing, wrong
 from doors.mlflow.prompt_entities import RESERVED, fields_in, own_tags, prompts_json, versions_json
 from doors.protected import asked
+from governance.models import ApprovalRequest
 from prompts import actions, uses
 from prompts.checks import LATEST, check_content
 from prompts.exchange.mlflow import IS_PROMPT
@@ -124,7 +125,8 @@ def delete_tag(call: Call, prompt: Prompt) -> Answer:
     key = call.text("key", required=True)
     _refuse_reserved(key)
     if prompt.tags.filter(key=key).exists():
-        actions.delete_tag(prompt=prompt, key=key, by=call.by)
+        with gone_already():
+            actions.delete_tag(prompt=prompt, key=key, by=call.by)
     return {}
 
 
@@ -204,7 +206,8 @@ def delete_version_tag(call: Call, prompt: Prompt) -> Answer:
     if key in RESERVED and key in dict(own_tags(version, call.by)):
         _refuse_reserved(key)
     if version.tags.filter(key=key).exists():
-        actions.delete_tag(version=version, key=key, by=call.by)
+        with gone_already():
+            actions.delete_tag(version=version, key=key, by=call.by)
     return {}
 
 
@@ -220,16 +223,17 @@ def get_by_alias(call: Call, prompt: Prompt) -> Answer:
 
 
 def set_alias(call: Call, prompt: Prompt, alias: str) -> Answer:
-    request = actions.move_or_ask(prompt=prompt, label=alias, version=find_version(call, prompt), by=call.by)
-    if request is not None:
-        raise MlflowError("PERMISSION_DENIED", asked(request))
+    done = actions.move_or_ask(prompt=prompt, label=alias, version=find_version(call, prompt), by=call.by)
+    if isinstance(done, ApprovalRequest):
+        raise MlflowError("PERMISSION_DENIED", asked(done))
     return {}
 
 
 def delete_alias(call: Call, prompt: Prompt) -> Answer:
     alias = call.text("alias", required=True).lower()
     if prompt.labels.filter(name=alias).exists():
-        actions.remove_label(prompt=prompt, label=alias, by=call.by)
+        with gone_already():
+            actions.remove_label(prompt=prompt, label=alias, by=call.by)
     return {}
 
 

@@ -6,7 +6,7 @@ from accounts.access import can, team_ids
 from accounts.grant_sql import GRANTS, covers, gives
 from accounts.roles import ROLE_PERMISSIONS, Permission, Role
 from doors.mlflow import prompt_search, prompts, search
-from doors.mlflow.base import Answer, Call, MlflowError, endpoint, invalid
+from doors.mlflow.base import Answer, Call, MlflowError, endpoint, gone_already, invalid
 from doors.mlflow.entities import IS_PROMPT, MODEL, STAGES, fetch, latest_of, model_json, models_json
 from doors.mlflow.prompts import NoModel, or_prompt
 from registry import actions
@@ -75,7 +75,8 @@ def set_tag(call: Call) -> Answer:
 def delete_tag(call: Call) -> Answer:
     asset, key = find(call), call.text("key", required=True)
     if asset.tags.filter(key=key).exists():
-        actions.delete_tag(asset=asset, key=key, by=call.by)
+        with gone_already():
+            actions.delete_tag(asset=asset, key=key, by=call.by)
     return {}
 
 

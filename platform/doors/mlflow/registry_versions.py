@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from doors.mlflow import prompt_search, prompts, search, sources
-from doors.mlflow.base import Answer, Call, MlflowError, endpoint, invalid, missing, wrong
+from doors.mlflow.base import Answer, Call, MlflowError, endpoint, gone_already, invalid, missing, wrong
 from doors.mlflow.entities import VERSION, fetch, native_source, version_json, version_of
 from doors.mlflow.prompts import or_prompt
 from doors.mlflow.registry_models import find, refuse_prompts, scope, stage_named, tag_of
@@ -77,7 +77,8 @@ def set_tag(call: Call) -> Answer:
 def delete_tag(call: Call) -> Answer:
     version, key = find_version(call), call.text("key", required=True)
     if version.tags.filter(key=key).exists():
-        actions.delete_tag(version=version, key=key, by=call.by)
+        with gone_already():
+            actions.delete_tag(version=version, key=key, by=call.by)
     return {}
 
 
@@ -114,9 +115,9 @@ def _to_stage(call: Call, version: Version, stage: str, *, archive: bool) -> App
         version = actions.restore_version(version=version, by=call.by)
     if alias:
         holder = asset.aliases.select_related("version").filter(name=alias).first()
-        request = actions.move_or_ask(asset=asset, name=alias, version=version, by=call.by)
-        if request is not None:
-            return request
+        done = actions.move_or_ask(asset=asset, name=alias, version=version, by=call.by)
+        if isinstance(done, ApprovalRequest):
+            return done
         if archive and holder is not None and holder.version_id != version.pk:
             holder.version.asset = asset
             actions.archive_version(version=holder.version, by=call.by)
@@ -152,9 +153,9 @@ def _set_label(call: Call, prompt: Prompt) -> Answer:
 def set_alias(call: Call) -> Answer:
     alias = alias_name(call.text("alias", required=True))
     version = find_version(call)
-    request = actions.move_or_ask(asset=version.asset, name=alias, version=version, by=call.by)
-    if request is not None:
-        raise MlflowError("PERMISSION_DENIED", asked(request))
+    done = actions.move_or_ask(asset=version.asset, name=alias, version=version, by=call.by)
+    if isinstance(done, ApprovalRequest):
+        raise MlflowError("PERMISSION_DENIED", asked(done))
     return {}
 
 
@@ -163,7 +164,8 @@ def set_alias(call: Call) -> Answer:
 def delete_alias(call: Call) -> Answer:
     asset, alias = find(call), call.text("alias", required=True).lower()
     if asset.aliases.filter(name=alias).exists():
-        actions.remove_alias(asset=asset, name=alias, by=call.by)
+        with gone_already():
+            actions.remove_alias(asset=asset, name=alias, by=call.by)
     return {}
 
 

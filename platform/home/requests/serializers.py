@@ -121,9 +121,13 @@ class LineSerializer(serializers.Serializer[object]):
 
 
 class StaleSerializer(serializers.Serializer[Any]):
-    review = serializers.IntegerField(source="0.pk")
-    reviewer = serializers.CharField(source="0.reviewer.email")
-    reason = serializers.CharField(source="1", help_text="Why this approval does not count any more.")
+    review = serializers.IntegerField()
+    reviewer = serializers.CharField()
+    reason = serializers.CharField(help_text="Why this approval does not count any more.")
+
+    def to_representation(self, instance: tuple[Review, str]) -> dict[str, Any]:
+        review, reason = instance
+        return {"review": review.pk, "reviewer": review.reviewer.email, "reason": reason}
 
 
 class StepSerializer(serializers.Serializer[Any]):
