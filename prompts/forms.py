@@ -11,7 +11,7 @@ from accounts.errors import Problem
 from accounts.models import NAME_HELP
 from accounts.numbers import whole
 from prompts.checks import MAX_MESSAGES, ROLES
-from prompts.inputs import Input, from_text
+from prompts.inputs import Input, as_text, from_text
 from prompts.models import Prompt, PromptVersion
 from prompts.names import MAX_NAME as MAX_PROMPT_NAME
 from prompts.rendering import inputs_of
@@ -23,10 +23,9 @@ class PromptForm(forms.Form):
 
 
 class DescriptionForm(forms.Form):
-    """What a prompt is called and for; a name that is left out stays."""
+    """What a prompt is called and for."""
 
     name = forms.CharField(
-        required=False,
         max_length=MAX_PROMPT_NAME,
         help_text="Folders stand before the name: support/refunds/first reply. The old address answers nothing then.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -161,6 +160,13 @@ class Value:
         return self.input.name
 
     @property
+    def hint(self) -> str:
+        """What the empty field stands for, or how its value is written."""
+        if self.input.has_default:
+            return f"default: {as_text(self.input.declared['default'])}"
+        return '[{"role": "user", "content": "Hello"}]' if self.input.type == "messages" else ""
+
+    @property
     def value(self) -> Any:
         """What was typed, as the input's type; for one that nobody declared text, or a JSON list or object where one is written."""
         return from_text(self.input, self.text)
@@ -171,8 +177,11 @@ class Value:
 
 
 def values_of(version: PromptVersion) -> list[Value]:
-    """Empty fields for all that a version takes."""
-    return [Value(row) for row in inputs_of(version)]
+    """A field for all that a version takes, with its example where there is no default."""
+    return [
+        Value(row, as_text(row.declared["example"]) if "example" in row.declared and not row.has_default else "")
+        for row in inputs_of(version)
+    ]
 
 
 def values_posted(version: PromptVersion, data: QueryDict) -> list[Value]:

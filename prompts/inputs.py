@@ -275,6 +275,11 @@ def fill(rows: Sequence[Input], given: Mapping[str, Any]) -> tuple[dict[str, Any
     return values, wrong
 
 
+def as_text(value: Any) -> str:
+    """A value as `from_text` reads it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def from_text(row: Input, text: str) -> Any:
     """What somebody typed into a form's field, as the input's type; what does not read so stays text, for `fill` to name."""
     if row.type == "string" and not (row.implicit and text.lstrip()[:1] in ("[", "{")):

@@ -6,6 +6,19 @@ from django.conf import settings
 
 from registry.models import Asset, Version
 
+_TELLING = ("config.json", "modules.json")  # the second is how sentence-transformers lists what a model is made of
+# What the name of an architecture ends in, and what loads it with its head.
+_LOADERS = {
+    "ForCausalLM": "AutoModelForCausalLM",
+    "LMHeadModel": "AutoModelForCausalLM",
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForTokenClassification": "AutoModelForTokenClassification",
+    "ForQuestionAnswering": "AutoModelForQuestionAnswering",
+    "ForMaskedLM": "AutoModelForMaskedLM",
+}
+# ForConditionalGeneration is also how models that see or hear are called.
+_TEXT_TO_TEXT = ("T5", "MT5", "UMT5", "LongT5", "Bart", "MBart", "Pegasus", "M2M100", "Marian", "Blenderbot")
+
 
 @dataclass(frozen=True)
 class Way:
@@ -18,7 +31,9 @@ def of(version: Version, aliases: list[str]) -> list[Way]:
     name, site = str(version.asset), settings.SITE_URL
     revision = aliases[0] if aliases else f"v{version.number}"
     hub = f"export HF_ENDPOINT={site}/hf HF_TOKEN=<your key>\n"
-    file = version.files.order_by("path").values_list("path", flat=True).first() or "README.md"
+    paths = version.files.order_by("path").values_list("path", flat=True)
+    found = list(paths[:1].union(paths.filter(path__in=_TELLING)))  # one query for all that the lines depend on
+    file = min(found, default="README.md")
     curl = f'curl -OJ -H "Authorization: Bearer $KEY" \\\n  {site}/api/v1{version.get_absolute_url()}/files/{file}'
     if version.asset.kind == Asset.Kind.DATASET:
         return [
@@ -34,15 +49,32 @@ def of(version: Version, aliases: list[str]) -> list[Way]:
         Way("MLflow", _mlflow(version, revision if aliases else "")),
         Way("curl", curl),
     ]
-    if version.facts.get("architecture"):
-        loading = f'"{name}", revision="{revision}"'
+    loading = f'"{name}", revision="{revision}"'
+    if "modules.json" in found:
+        code = f"{hub}\nfrom sentence_transformers import SentenceTransformer\nmodel = SentenceTransformer({loading})"
+        ways.insert(0, Way("sentence-transformers", code))
+    elif "config.json" in found and version.facts.get("architecture"):
+        loader = _loader(str(version.facts["architecture"]))
         code = (
-            f"{hub}\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
-            f"model = AutoModelForCausalLM.from_pretrained({loading})\n"
+            f"{hub}\nfrom transformers import {loader}, AutoTokenizer\n"
+            f"model = {loader}.from_pretrained({loading})\n"
             f"tokenizer = AutoTokenizer.from_pretrained({loading})"
         )
         ways.insert(0, Way("transformers", code))
     return ways
+
+
+def commands(asset: Asset, *, may_push: bool) -> list[str]:
+    """What the command line does with a model or dataset: fetch it, and make its next version."""
+    address = f"datasets/{asset}" if asset.kind == Asset.Kind.DATASET else str(asset)
+    return [f"countersign pull {address}", *([f"countersign push {address} ./folder"] if may_push else [])]
+
+
+def _loader(architecture: str) -> str:
+    """The class of transformers that loads weights with the head that config.json names; the bare model for any other."""
+    if architecture.startswith(_TEXT_TO_TEXT) and architecture.endswith(("ForConditionalGeneration", "MTModel")):
+        return "AutoModelForSeq2SeqLM"
+    return next((loader for suffix, loader in _LOADERS.items() if architecture.endswith(suffix)), "AutoModel")
 
 
 def _mlflow(version: Version, alias: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -34,6 +35,11 @@ def short(value: Any) -> str:
     return text if len(text) <= LONG else text[: LONG - 1] + "…"
 
 
+def _said(key: str, value: Any) -> str:
+    """Sizes are in bytes, and said with a unit."""
+    return filesizeformat(value) if key == "size" and type(value) is int else short(value)
+
+
 @register.simple_tag
 def change_summary(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
     """What changed, in a line: 'version 1 → 2, slot production'."""
@@ -43,11 +49,11 @@ def change_summary(before: Mapping[str, Any] | None, after: Mapping[str, Any] | 
         name = key.replace("_", " ")
         if key in before and key in after:
             if before[key] != after[key]:
-                parts.append(f"{name} {short(before[key])} → {short(after[key])}")
+                parts.append(f"{name} {_said(key, before[key])} → {_said(key, after[key])}")
         elif key in after:
-            parts.append(f"{name} {short(after[key])}")
+            parts.append(f"{name} {_said(key, after[key])}")
         else:
-            parts.append(f"{name} {short(before[key])} → –")
+            parts.append(f"{name} {_said(key, before[key])} → –")
     more = f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else ""
     return ", ".join(parts[:SHOWN]) + more
 

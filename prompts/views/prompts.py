@@ -1,5 +1,7 @@
 """Pages: one prompt with its versions, and its settings."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -67,10 +69,7 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
         "more_deleted": len(deleted) > DELETED,
         "drafts": list(list_drafts(by).filter(prompt=prompt).order_by("branch")) if frame["may_edit"] else [],
         "branched": branched,
-        "asked": any(
-            asked.slot == Stage.PRODUCTION and asked.version_number == getattr(frame["latest"], "number", None)
-            for asked in frame["waiting"]
-        ),
+        "offers_promotion": frame["may_request"] and _may_ask(frame),
         "tags": _tags(prompt),
         "next": following,
         "first_page": not request.GET.get("cursor"),
@@ -80,6 +79,15 @@ def show_versions(request: HttpRequest, prompt: Prompt, *, label_form: LabelForm
         else [],
     }
     return render(request, "prompts/detail.html", context, status=422 if label_form else 200)
+
+
+def _may_ask(frame: dict[str, Any]) -> bool:
+    """Can production be asked for the newest version: it is neither there nor asked for already."""
+    latest = frame["latest"]
+    return latest is not None and not any(
+        [label.name == Stage.PRODUCTION and label.version_id == latest.pk for label in frame["labels"]]
+        + [asked.slot == Stage.PRODUCTION and asked.version_number == latest.number for asked in frame["waiting"]]
+    )
 
 
 def _tags(prompt: Prompt) -> list[tuple[str, str]]:

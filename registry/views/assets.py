@@ -19,7 +19,7 @@ from accounts.rest import keyset_page
 from accounts.roles import Permission
 from governance.ledger.reads import events_about
 from governance.stages import Stage
-from registry import actions, browser, gates, reads, revisions, timelines
+from registry import actions, browser, gates, reads, revisions, timelines, uses
 from registry.actions.common import asset_target
 from registry.forms import AliasForm, AssetForm, DescriptionForm
 from registry.models import Asset, Version, VersionTag
@@ -75,6 +75,7 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
         "branch": request.GET.get("branch", ""),
         "latest": next((v for v in versions if v.is_registered), None),
         "protected": protected_stages(asset),
+        "commands": uses.commands(asset, may_push=page["may_edit"]),
         "alias_form": alias_form or AliasForm(initial={"version": _latest_registered(versions)}),
     }
     return render(request, "registry/detail.html", page, status=422 if alias_form else 200)

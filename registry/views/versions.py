@@ -16,6 +16,7 @@ from accounts.pages import add_problem
 from accounts.rest import Cursor, keyset_page
 from accounts.roles import Permission
 from governance.approved import approvals_of
+from governance.stages import Stage
 from registry import actions, browser, damage, datasets, gates, memory, reads, uses
 from registry.forms import UploadForm, VersionForm
 from registry.inspection import cards
@@ -93,10 +94,12 @@ def show_version(
             version.files.select_related("blob"), order=["path"], cursor=request.GET.get("cursor", ""), limit=200
         )
     page = asset_page(version.asset, "versions", actor_of(request))
+    pointing = [alias for alias in page["aliases"] if alias.version_id == version.pk]
     page |= {
         "version": version,
         "version_title": f"Version {version.number}",
-        "version_aliases": [alias for alias in page["aliases"] if alias.version_id == version.pk],
+        "version_aliases": pointing,
+        "in_production": any(alias.name == Stage.PRODUCTION for alias in pointing),
         "files": files,
         "entries": entries,
         "memory": memory.needed(version.facts) if version.asset.kind == Asset.Kind.MODEL else None,

@@ -52,6 +52,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Where tabs scroll, the open one is in sight
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const open = tabs.querySelector("[aria-current]");
+  if (open && tabs.scrollWidth > tabs.clientWidth) {
+    const box = open.getBoundingClientRect(), frame = tabs.getBoundingClientRect();
+    tabs.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
+  }
+}
+
 // Dialogs: `command`/`commandfor` does it in new browsers, this in the others
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog-open]");

@@ -176,3 +176,9 @@ def test_a_difference_that_would_take_too_long_is_one_block_between_what_is_alik
         ("same", "end", "end", 0),
     ]  # fmt: skip
     assert list(rows(before, before)) == []
+
+
+def test_the_opening_of_a_card_is_plain_text():
+    text = "- Dates from **1900**, see `acme/dates`\n- [more](https://example.com/x) `y`\n\nLater"
+    assert ui.opening(text) == "Dates from 1900, see acme/dates\nmore y"
+    assert ui.opening("2 * 3 - 4 is a sum_of_things") == "2 * 3 - 4 is a sum_of_things"

@@ -9,7 +9,7 @@ from accounts.access import Actor
 from home.approvals import open_request
 from home.templatetags.ui import template_tags
 from prompts import actions, snippets
-from prompts.models import Prompt
+from prompts.models import Label, Prompt
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +77,38 @@ def test_a_megabyte_of_braces_is_marked_at_once(text):
     began = time.process_time()
     template_tags(text)
     assert time.process_time() - began < 5
+
+
+def test_promotion_is_not_offered_for_what_is_in_production(client_of, cast, greeting):
+    alice = client_of(cast.alice)
+    assert "Request promotion of version 1" in page(alice, greeting.get_absolute_url())
+    Label.objects.create(prompt=greeting, name="production", version=greeting.versions.get(), updated_by=cast.alice)
+    assert "Request promotion" not in page(alice, greeting.get_absolute_url())
+    actions.create_version(prompt=greeting, type="text", template="Hi", by=Actor(cast.alice))
+    assert "Request promotion of version 2" in page(alice, greeting.get_absolute_url())
+
+
+def test_edit_on_a_versions_page_begins_with_that_version(client_of, cast, greeting):
+    actions.create_version(prompt=greeting, type="text", template="Hi", by=Actor(cast.alice))
+    alice, edit = client_of(cast.alice), f"{greeting.get_absolute_url()}/versions/new"
+    assert f'href="{edit}?from=1"' in page(alice, f"{greeting.get_absolute_url()}/versions/1")
+    assert f'href="{edit}"' in page(alice, f"{greeting.get_absolute_url()}/versions/2")  # and goes on with a draft
+
+
+def test_values_to_try_are_there(client_of, cast, greeting):
+    actions.create_version(
+        prompt=greeting, type="text", template="{{ who }} {{ day }} {{ rows }}", by=Actor(cast.alice),
+        inputs=[
+            {"name": "who", "type": "string", "example": "Ada"},
+            {"name": "day", "type": "string", "default": "Monday", "example": "Friday"},
+            {"name": "rows", "type": "array", "example": ["é", 1]},
+        ],
+    )  # fmt: skip
+    shown = page(client_of(cast.victor), f"{greeting.get_absolute_url()}/versions/2")
+    fields = {
+        name: (rest, text) for name, rest, text in re.findall(r'name="v\.(\w+)"([^>]*)>([^<]*)</textarea>', shown)
+    }
+    assert fields["who"][1] == "Ada"
+    assert fields["day"][1] == ""  # its default is taken
+    assert 'placeholder="default: Monday"' in fields["day"][0]
+    assert fields["rows"][1] == "[&quot;é&quot;, 1]"

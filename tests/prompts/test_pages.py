@@ -65,7 +65,9 @@ def test_the_difference_of_any_two(alice, greeting):
 
 
 def test_the_description_is_changed(alice, greeting):
-    assert alice.post("/prompts/acme/greeting/edit", {"description": "Says hello"}).status_code == 302
+    assert (
+        alice.post("/prompts/acme/greeting/edit", {"name": "greeting", "description": "Says hello"}).status_code == 302
+    )
     assert "Says hello" in text(alice.get("/prompts/acme/greeting"))
 
 
@@ -89,7 +91,7 @@ def test_who_sees_a_page(cast, client_of, client, greeting, page):
     ("path", "body"),
     [
         ("new", {"name": "x", "type": "text", "template": "x"}),
-        ("acme/greeting/edit", {"description": "x"}),
+        ("acme/greeting/edit", {"name": "greeting", "description": "x"}),
         ("acme/greeting/versions/new", {"template": "x"}),
         ("acme/greeting/labels", {"label": "staging", "version": 1}),
         ("acme/greeting/labels/staging/remove", {}),

@@ -86,7 +86,7 @@ def _path(origin: tuple[int, int], target: tuple[int, int]) -> str:
     return f"M{x1},{y1} C{middle},{y1} {middle},{y2} {x2 - 4},{y2}"
 
 
-def _short(text: str, most: int = 26) -> str:
+def _short(text: str, most: int = 24) -> str:
     """The end tells versions apart, the beginning whose they are: the middle goes."""
     if len(text) <= most:
         return text

@@ -219,8 +219,10 @@ def markdown(text: str | None) -> SafeString:
 
 @register.filter
 def opening(text: str) -> str:
-    """The first paragraph of a longer text: what stands in a narrow column."""
-    return re.split(r"\n\s*\n", text.strip(), maxsplit=1)[0]
+    """The first paragraph of a longer text, without the marks of Markdown: what stands in a narrow column."""
+    first = re.split(r"\n\s*\n", text.strip()[:4000], maxsplit=1)[0]
+    first = re.sub(r"(?m)^[ \t]*(?:[-*+]|\d{1,3}\.|#{1,6})[ \t]+|`|\*\*", "", first)
+    return re.sub(r"\[([^\]\[]{1,300})\]\([^)\s]{1,300}\)", r"\1", first)
 
 
 def _number(value: Any, percent: bool, digits: int) -> str:
