@@ -69,7 +69,10 @@ def show_versions(request: HttpRequest, asset: Asset, *, alias_form: AliasForm |
     for version in versions:
         version.asset = asset
     page |= {
-        "versions": [(v, [a for a in page["aliases"] if a.version_id == v.pk]) for v in versions],
+        "versions": [
+            (version, [alias for alias in page["aliases"] if alias.version_id == version.pk], before)
+            for version, before in zip(versions, [*versions[1:], None], strict=False)
+        ],
         "next": following,
         "branches": reads.branch_names(asset),
         "branch": request.GET.get("branch", ""),

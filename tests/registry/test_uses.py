@@ -68,3 +68,13 @@ def test_promotion_is_not_offered_for_what_is_in_production(client_of, cast, mak
     assert "Request promotion" in alice.get(version.get_absolute_url()).content.decode()
     Alias.objects.create(asset=asset, name="production", version=version, updated_by=cast.alice)
     assert "Request promotion" not in alice.get(version.get_absolute_url()).content.decode()
+
+
+def test_each_version_is_compared_with_the_one_before(client_of, cast, make_asset, make_version, make_draft):
+    asset = make_asset("dates")
+    make_version(asset)
+    make_version(asset)
+    make_draft(asset)
+    page = client_of(cast.victor).get(asset.get_absolute_url()).content.decode()
+    assert 'href="/models/acme/dates/compare?from=1&amp;to=2"' in page
+    assert page.count("/compare?") == 1  # the first has none before it, a draft is not compared
