@@ -61,6 +61,8 @@ def file_response(request: HttpRequest, *, sha256: str, size: int, path: str) ->
         _blocks(stream, start, end - start + 1), status=status, headers=headers, content_type=content_type
     )
     response._resource_closers.append(stream.close)  # type: ignore[attr-defined]
+    # A client may take hours over it: config.patience lets the connection go meanwhile.
+    response.needs_no_database = True  # type: ignore[attr-defined]
     return response
 
 

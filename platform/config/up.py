@@ -113,7 +113,7 @@ class Instance:
                 needed=lambda: _read(self.collected_file) != static_fingerprint(), then=self._note_collected,
             )
         )  # fmt: skip
-        site = _granian("wsgi", options, options.port, "config.wsgi:application", workers=2, threads=8)
+        site = _granian("wsgi", options, options.port, "config.wsgi:application", workers=2, threads=64)
         children.append(
             Child("site", site, after=("bootstrap", "static"), ready=_answers(self.local_host, options.port))
         )

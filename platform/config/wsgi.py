@@ -5,5 +5,9 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+handler = get_wsgi_application()
 
-application = get_wsgi_application()
+from config.patience import Patient, end_dead_connections  # noqa: E402 - after Django is set up
+
+end_dead_connections()
+application = Patient(handler)
