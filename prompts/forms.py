@@ -168,7 +168,10 @@ class Value:
 
     @property
     def value(self) -> Any:
-        """What was typed, as the input's type; for one that nobody declared text, or a JSON list or object where one is written."""
+        """What was typed, as the input's type; for one that nobody declared text, or a JSON list or object where one is written.
+        Nothing typed for messages is none of them."""
+        if self.input.type == "messages" and not self.text.strip():
+            return []
         return from_text(self.input, self.text)
 
     @property

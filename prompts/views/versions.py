@@ -38,7 +38,11 @@ def version_render(request: HttpRequest, team: str, name: str, number: int) -> H
         given = {value.name: value.value for value in values if value.given}
         text = rendering.render_version(version, given, by=by).rendered
     except (Invalid, Conflict, Forbidden) as problem:
-        result["errors"] = [text for texts in problem.errors.values() for text in texts] or [problem.detail]
+        result["errors"] = [
+            f"{field.removeprefix('variables.')}: {text}" if field.startswith("variables.") else text
+            for field, texts in problem.errors.items()
+            for text in texts
+        ] or [problem.detail]
     else:
         result["messages"] = [{"role": "", "content": text}] if isinstance(text, str) else text
     if request.htmx:  # type: ignore[attr-defined]

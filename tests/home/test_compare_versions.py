@@ -163,6 +163,10 @@ def test_versions_of_two_models_and_by_alias(pair, make_asset, make_version, cli
     assert client_of(cast.mallory).get(f"{ADDRESS}?from=1&to=2").status_code == 404
     assert client_of(cast.alice).get(f"{ADDRESS}?from=1&to=9").status_code == 404
     assert client_of(cast.alice).get(f"{ADDRESS}?from=1").status_code == 404
+    wrong = client_of(cast.alice).get(f"{ADDRESS}?from=1&to=9").content.decode()
+    assert "has no version 9" in wrong
+    assert 'name="to" value="9"' in wrong  # to be put right there
+    assert "To <input" not in client_of(cast.mallory).get(f"{ADDRESS}?from=1&to=9").content.decode()
 
 
 @pytest.mark.parametrize("mark", ["restricted", "gated"])

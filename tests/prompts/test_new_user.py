@@ -112,3 +112,22 @@ def test_values_to_try_are_there(client_of, cast, greeting):
     assert fields["day"][1] == ""  # its default is taken
     assert 'placeholder="default: Monday"' in fields["day"][0]
     assert fields["rows"][1] == "[&quot;é&quot;, 1]"
+
+
+def test_a_conversation_may_be_left_out_and_what_is_wrong_is_named(client_of, cast):
+    by = Actor(cast.alice)
+    prompt = actions.create_prompt(team=cast.team, name="reply", by=by)
+    actions.create_version(
+        prompt=prompt, type="chat", by=by,
+        template=[{"type": "placeholder", "name": "history"}, {"role": "user", "content": "{{ question }}"}],
+        inputs=[{"name": "question", "type": "string", "max_length": 5}],
+    )  # fmt: skip
+    alice, address = client_of(cast.alice), f"{prompt.get_absolute_url()}/versions/1/render"
+    filled = alice.post(
+        address, {"v.question": "Why?", "v.history": ""}, headers={"hx-request": "true"}
+    ).content.decode()
+    assert "Why?" in filled
+    assert "alert" not in filled
+    wrong = alice.post(address, {"v.question": "Why on earth?", "v.history": "x"}, headers={"hx-request": "true"})
+    assert "question: " in wrong.content.decode()
+    assert "history: Expected a list of messages" in wrong.content.decode()

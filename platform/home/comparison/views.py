@@ -9,9 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.authentication import actor_of
+from accounts.errors import Invalid, NotFound
 from home.comparison.content import hidden_why
 from home.comparison.versions import compare_versions, pair
-from registry import actions
+from registry import actions, reads
 from registry.actions import weights
 from registry.models import Version, WeightComparison
 from registry.pages import asset_page
@@ -35,17 +36,21 @@ def name_of(version: Version, other: Version) -> str:
 @login_required
 @require_safe
 def version_compare(request: HttpRequest, kind: str, team: str, name: str) -> HttpResponse:
-    by = actor_of(request)
-    asset, before, after = pair(by, kind, f"{team}/{name}", _given(request))
-    found = compare_versions(before, after, by)
-    page = asset_page(asset, "versions", by) | _labels(request, before, after)
-    page |= {
-        "comparison": found,
-        "before": before,
-        "after": after,
+    """What names no version is said above the fields, to be put right there."""
+    by, given = actor_of(request), _given(request)
+    asset = reads.get_asset(by, kind, f"{team}/{name}")
+    page = asset_page(asset, "versions", by) | {
+        "from_text": given["from"],
+        "to_text": given["to"],
         "numbers": list(asset.versions.live().order_by("-number").values_list("number", flat=True)[:100]),
-        **_measured(found.weights),
     }
+    try:
+        asset, before, after = pair(by, kind, f"{team}/{name}", given)
+    except (Invalid, NotFound) as problem:
+        return render(request, "home/comparison/compare.html", page | {"problem": problem}, status=problem.status)
+    found = compare_versions(before, after, by)
+    page |= _labels(request, before, after)
+    page |= {"comparison": found, "before": before, "after": after, **_measured(found.weights)}
     return render(request, "home/comparison/compare.html", page)
 
 
