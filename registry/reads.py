@@ -23,6 +23,7 @@ T = TypeVar("T", AssetTag, VersionTag)
 def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
     """The actor's models or datasets, with what a list shows of each: latest version, aliases, who changed it last."""
     latest = Version.objects.listed().filter(asset=OuterRef("pk")).order_by("-number")
+    aliases = Alias.objects.select_related("version").defer("version__card", "version__facts", "version__row_index")
     return (
         Asset.objects.visible_to(by)
         .filter(kind=kind)
@@ -31,7 +32,7 @@ def visible_assets(by: Actor, kind: str) -> AssetQuerySet:
             latest_number=Subquery(latest.values("number")[:1]),
             latest_state=Subquery(latest.values("state")[:1]),
         )
-        .prefetch_related("tags", Prefetch("aliases", queryset=Alias.objects.select_related("version")))
+        .prefetch_related("tags", Prefetch("aliases", queryset=aliases))
     )
 
 

@@ -8,6 +8,8 @@ from django.db.models import CharField, F, Model, Q, Value
 from django.db.models.functions import Cast, Concat, Left
 from django.db.models.lookups import In
 
+from accounts import lookups  # noqa: F401  `among`
+
 # Up to so many, the rows behind the prefixes are looked up first and named by id: a list then costs the same however large the
 # table is. Beyond, they are so many that a list finds them soon by walking its own index and testing each row.
 MOST_IDS = 2_000
@@ -31,13 +33,13 @@ def names_filter(model: type[Model], prefixes: Collection[Prefix], single: Colle
         prefixes = {(team, "", prefix) for team, kind, prefix in prefixes if kind in ("", own)}
     else:
         prefixes = {one for one in prefixes if one[1] in ("", "model", "dataset")}
-    found = Q(pk__in=sorted(single)) if single else None
+    found = Q(pk__among=sorted(single)) if single else None
     if not prefixes:
         return found
     ids = _ids(model, shortest(prefixes), has_kind)
     if ids is not None:
         both = sorted({*single, *ids})
-        return Q(pk__in=both) if both else None
+        return Q(pk__among=both) if both else None
     named = _by_name(shortest(prefixes))
     return named if found is None else found | named
 

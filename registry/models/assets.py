@@ -77,6 +77,12 @@ class Asset(models.Model):
             models.Index(fields=["kind", "-updated_at", "-id"], name="asset_by_update"),
             models.Index(fields=["team", "kind", "name"], name="asset_by_name"),
             models.Index(fields=["deleted_at"], condition=models.Q(deleted_at__isnull=False), name="asset_in_the_bin"),
+            # A list of archived ones would walk past all the others.
+            models.Index(
+                fields=["kind", "-updated_at", "-id"],
+                condition=models.Q(archived_at__isnull=False),
+                name="asset_archived",
+            ),
             # Grants on a prefix of names find their rows by it (accounts.prefixes).
             models.Index(
                 fields=["team", "name"], name="asset_by_prefix", opclasses=["int8_ops", "varchar_pattern_ops"]

@@ -33,10 +33,11 @@ class AssetSearch(models.Model):
             GinIndex(fields=["label_words"], name="search_by_label_word", fastupdate=False),
             GinIndex(fields=["languages"], name="search_by_language"),
             GinIndex(fields=["tags"], name="search_by_tag"),
-            models.Index(fields=["name"], name="search_by_name", opclasses=["varchar_pattern_ops"]),
-            models.Index(fields=["licence"], name="search_by_licence"),
-            models.Index(fields=["library"], name="search_by_library"),
-            models.Index(fields=["size"], name="search_by_size"),
+            # With the asset, so that what fits is read from the index alone.
+            models.Index(fields=["name"], include=["asset"], name="search_by_name", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["licence"], include=["asset"], name="search_by_licence"),
+            models.Index(fields=["library"], include=["asset"], name="search_by_library"),
+            models.Index(fields=["size"], include=["asset"], name="search_by_size"),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ that changed last. Each such rank is a query of its own, by its own index, and t
 Only where nothing fits are the words taken for mistyped.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,12 @@ from accounts.errors import Invalid
 from accounts.rest import Cursor, keyset_page, not_a_cursor
 from registry.models import Asset
 from registry.models.assets import AssetQuerySet
-from registry.search.probe import fitting, fittings
+from registry.search.probe import Ranks, along, fitting, fittings, seen
 from registry.search.words import MOST_WORDS, meant_by, words_of
 
 MAX_TEXT = 200
 _MOST = 20  # values of one facet
 _IN_CARDS_FROM = 3  # letters: shorter beginnings are looked for in names, tags and the like only
-_WIDTH = 3  # ranks of a stage, at most
 # What a list is ordered by; 'best' only makes sense with words.
 SORTS = {"updated": ("-updated_at", "-id"), "created": ("-id",), "name": ("name", "id")}
 BEST, UPDATED = "best", "updated"
@@ -106,11 +105,13 @@ def find(rows: AssetQuerySet, query: Query, *, cursor: str = "", limit: int = 50
 def matching(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
     """Words and facets as filters, without ranks."""
     words, facets = _words(query.text), _facets(query)
-    rows = narrow(rows, query)
     if words:
         column = "words" if min(map(len, words)) >= _IN_CARDS_FROM else "label_words"
         facets &= Q(**{f"{column}__matches": _tsquery(words, {})})
-    return rows.filter(fitting(facets)[0]) if facets else rows
+    if facets:
+        few = fitting(facets)
+        rows = rows.filter(along(facets) if few is None else Q(id__among=few))
+    return narrow(rows, query)
 
 
 def narrow(rows: AssetQuerySet, query: Query) -> AssetQuerySet:
@@ -143,22 +144,24 @@ def _page(
 ) -> Found:
     if query.order != BEST:
         return Found(*keyset_page(matching(rows, query), order=SORTS[query.order], cursor=cursor, limit=limit))
-    rows = narrow(rows, query)
-    bare = rows.prefetch_related(None).select_related(None)
+    bare = narrow(rows, query).prefetch_related(None).select_related(None)
     place = _place(cursor)
     hits: list[tuple[int, int, datetime]] = []
-    first = 0
-    # Names first; whatever else there is only where the page has room for it.
-    for stage in _stages(query, words, corrected):
-        ranks = [*enumerate(stage(), first)] if not place or place[0] < first + _WIDTH else []
-        first += _WIDTH
-        parts = [_part(bare, number, rank, place, limit) for number, rank in ranks if not place or number >= place[0]]
-        if parts:
-            hits += parts[0].union(*parts[1:], all=True)[: limit + 1 - len(hits)]
-        if len(hits) > limit:
-            break
+    waiting: list[QuerySet[Asset, tuple[int, int, datetime]]] = []
+    expected = 0
+    # The next rank is looked for only where those before it leave room on the page.
+    for number, rank, most in _ranks(query, words, corrected, rows):
+        if not place or number >= place[0]:
+            waiting.append(_part(bare, number, rank, place, limit))
+            expected += most
+        if len(hits) + expected > limit:
+            hits += _together(waiting, limit + 1 - len(hits))
+            waiting, expected = [], 0
+            if len(hits) > limit:
+                break
+    hits += _together(waiting, limit + 1 - len(hits))
     more, hits = len(hits) > limit, hits[:limit]
-    by_id = {asset.pk: asset for asset in rows.filter(pk__in=[hit[0] for hit in hits])} if hits else {}
+    by_id = {asset.pk: asset for asset in rows.filter(id__among=[hit[0] for hit in hits])} if hits else {}
     following = Cursor.write([hits[-1][1], hits[-1][2], hits[-1][0]]) if more else None
     return Found([by_id[hit[0]] for hit in hits if hit[0] in by_id], following)
 
@@ -175,30 +178,44 @@ def _part(
     return hits
 
 
-def _stages(query: Query, words: list[str], corrected: dict[str, str]) -> Iterator[Callable[[], list[Q]]]:
-    """The ranks, each a filter that no other's hits pass, in two goes: each go looks first at how much there is."""
+def _together(
+    parts: list[QuerySet[Asset, tuple[int, int, datetime]]], most: int
+) -> Iterable[tuple[int, int, datetime]]:
+    """The first hits of these, in their order."""
+    return parts[0].union(*parts[1:], all=True)[:most] if parts and most else ()
+
+
+def _ranks(
+    query: Query, words: list[str], corrected: dict[str, str], rows: AssetQuerySet
+) -> Iterator[tuple[int, Q, int]]:
+    """Number, filter (no two have hits in common) and greatest count of each rank that may have hits, the best first. Whoever has
+    enough stops asking: each is looked for when it is asked for, but for those that are found on the way."""
     asked, facets = _tsquery(words, corrected), _facets(query)
     exact, begins = _begins(query.text)
     name, labels, anywhere = (Q(**{f"{column}__matches": asked}) for column in ("name_words", "label_words", "words"))
-    others = facets if corrected else facets & ~begins
-
-    def names() -> list[Q]:
-        if corrected:
-            return [fitting(facets & name)[0]]
-        conditions = [facets & exact, facets & begins & ~exact]
-        if sum(map(len, words)) > 1:  # one letter stands in nearly everything
-            conditions.append(others & name)
-        return [found for found, _ in fittings(*conditions)]
-
-    def rest() -> list[Q]:
-        conditions = [others & labels & ~name]
-        if min(map(len, words)) >= _IN_CARDS_FROM:
-            conditions.append(others & anywhere & ~labels)
-        return [found for found, _ in fittings(*conditions)]
-
-    yield names
-    if sum(map(len, words)) > 1:
-        yield rest
+    ranks = Ranks(facets)
+    if not corrected:
+        for number, (condition, ids) in enumerate(
+            zip((exact, begins), fittings(facets & exact, facets & begins), strict=True)
+        ):
+            yield from ranks.add(number, condition, ids)
+    if sum(map(len, words)) == 1:
+        return  # one letter stands in nearly everything
+    yield from ranks.add(2, name, fitting(facets & name))
+    if min(map(len, words)) < _IN_CARDS_FROM:
+        yield from ranks.add(3, labels, fitting(facets & labels))
+        return
+    # Words of labels stand among those of the whole: where these are few, their index is the only one that is read.
+    few = fitting(facets & anywhere)
+    if few is None and (visible := seen(rows)) is not None:
+        # Much fits, of which the actor sees a little: it is looked for there.
+        facets &= Q(asset__id__among=visible)
+        few = fitting(facets & anywhere)
+    new = [] if few is None else ranks.without(few)
+    if few is None or new:
+        among = facets if few is None else Q(asset__id__among=new)
+        yield from ranks.add(3, labels, fitting(among & labels))
+        yield from ranks.add(4, anywhere, few)
 
 
 def _begins(text: str) -> tuple[Q, Q]:

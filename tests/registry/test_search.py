@@ -203,7 +203,9 @@ def test_a_late_catching_up_never_undoes_a_newer_change(make_asset, find, monkey
     assert AssetSearch.objects.get(pk=asset.pk).name == "date-a"
 
 
-def test_pages_go_through_every_rank_once(make_asset, cast, actor):
+@pytest.mark.parametrize("many", [2_000, 5, 3, 0])  # more than so much is walked to, not fetched
+def test_pages_go_through_every_rank_once(make_asset, cast, actor, monkeypatch, many):
+    monkeypatch.setattr("registry.search.probe.MOST", many)
     names = ["date", *(f"date-{n}" for n in range(4)), *(f"my-{n}-date" for n in range(4))]
     for name in names:
         make_asset(name)
@@ -216,8 +218,19 @@ def test_pages_go_through_every_rank_once(make_asset, cast, actor):
         cursor = page.next
         if not cursor:
             break
-    assert sorted(seen) == sorted([*names, "far"])
-    assert (seen[0], seen[-1]) == ("date", "far")
+    by_rank = ["date", *(f"date-{n}" for n in (3, 2, 1, 0)), *(f"my-{n}-date" for n in (3, 2, 1, 0)), "far"]
+    assert seen == by_rank
+
+
+def test_who_sees_little_of_much_finds_it_by_each_rank(make_asset, cast, actor, monkeypatch):
+    monkeypatch.setattr("registry.search.probe.MOST", 3)
+    for name in ("date-a", "my-date", "date-b", "your-date"):
+        make_asset(name)
+    make_asset("far-a", description="a date in it")
+    shown = [make_asset("far-b", description="a date in it"), *Asset.objects.filter(name__in=["my-date", "date-a"])]
+    for asset in shown:
+        grant_role(user=cast.mallory, role=Role.VIEWER, on=asset, by=actor(cast.admin))
+    assert [row.name for row in found(actor(cast.mallory), "date").rows] == ["date-a", "my-date", "far-b"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "9.", "WzBd", "~", "1", "²."])
