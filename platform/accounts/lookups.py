@@ -16,6 +16,6 @@ class Among(Lookup):  # type: ignore[type-arg]  # generic in the stubs alone
     def get_prep_lookup(self) -> object:
         return list(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, parameters = self.process_lhs(compiler, connection)
         return f"{left} = ANY(%s::bigint[])", [*parameters, self.rhs]
