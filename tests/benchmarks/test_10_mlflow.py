@@ -272,6 +272,13 @@ def cells(server: Server, size: int) -> dict[str, tuple[str, list[str] | None]]:
             server.get("model-versions/search", filter="tags.kind = 'x3'", max_results="50"),
             None,
         ),
+        "a page of 50 models": (server.get("registered-models/search", max_results="50"), None),
+        "the download address of a version": (
+            server.get("model-versions/get-download-uri", name="model-7", version="9"),
+            None,
+        ),
+        "an experiment by its id": (server.get("experiments/get", experiment_id=server.experiment), None),
+        "a metric's history": (server.get("metrics/get-history", run_id=server.runs[7], metric_key="m1"), None),
         "a model by name": (server.get("registered-models/get", name="model-7"), None),
         "create a version": (f"{root}model-versions/create", create),
         "tag a version": (f"{root}model-versions/set-tag", named(version="9", **tag)),

@@ -70,9 +70,9 @@ SELECT {VERSION.replace("{", "{{").replace("}", "}}")}, a.id FROM registry_asset
 ) latest JOIN registry_version v ON v.id = latest.id
 WHERE {{}} ORDER BY v.number
 """  # noqa: S608  constants of this file
-# For a list PostgreSQL makes a plan each time, which takes longer than to look at one model.
+# For a list that stands there as it is PostgreSQL makes a plan each time, which takes longer than to look at one model.
 _LATEST_OF_ONE = _LATEST.format("a.id = %(id)s::bigint")
-_LATEST_OF_MANY = _LATEST.format("a.id = ANY(%(ids)s::bigint[])")
+_LATEST_OF_MANY = _LATEST.format("a.id IN (SELECT unnest(%(ids)s::bigint[]))")
 
 
 def fetch(statement: str, values: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -1,5 +1,5 @@
-"""The quick door: a model, a version by alias or number, and searches of versions, answered by one SQL statement (key, permission and
-rows together) before any other layer.
+"""The quick door: a model, a version by alias or number, where its bytes are, and searches of both, answered by one SQL statement (key,
+permission and rows together) before any other layer.
 
 It answers only when everything is in order and there is something to show. Whatever else there is to say is left to the ordinary
 views, so that errors are worded in one place.
@@ -18,7 +18,7 @@ from accounts.grant_sql import GRANTS, covers, gives
 from accounts.middleware import address_of
 from accounts.networks import allows
 from accounts.roles import SCOPE_PERMISSIONS, Permission
-from doors.mlflow import search
+from doors.mlflow import prompt_search, search
 from doors.mlflow.base import MlflowError, send, send_bytes
 from doors.mlflow.entities import (
     IS_PROMPT,
@@ -28,6 +28,7 @@ from doors.mlflow.entities import (
     PAGE_JSON,
     VERSION,
     models_json,
+    native_source,
     version_json,
 )
 
@@ -63,6 +64,11 @@ _BY_ALIAS = _KEY.format(
     joins=_NAMED.replace("JOIN registry_version", "JOIN registry_alias al ON al.asset_id = a.id AND al.name = %(alias)s\n"
                          "JOIN registry_version") + " v.id = al.version_id",
 )  # fmt: skip
+_ADDRESS = _KEY.format(
+    **{**_ONE, "columns": """a.name, v.number, v.source, v.facts #>> '{mlflow,storage}',
+    EXISTS (SELECT FROM registry_file f WHERE f.version_id = v.id)"""},
+    joins=f"{_NAMED} v.asset_id = a.id AND v.number = %(number)s",
+)  # fmt: skip
 _MODEL = _KEY.format(**{**_ONE, "columns": MODEL}, joins=f"{_ASSET} AND a.name = %(name)s")
 # A search shows all of a team's models to whoever holds the permission on the team; others go the ordinary way.
 _WHOLE = _KEY.format(**{**_ONE, "covers": quick.WHOLE_TEAM, "joins": "", "columns": "t.id"})
@@ -75,6 +81,12 @@ WITH asked(secret, networks, team, team_id) AS MATERIALIZED ({_WHOLE}), {{hits}}
 SELECT asked.secret, asked.networks, asked.team, {PAGE_JSON}, v.place, v.keys, {{many}}
 FROM asked LEFT JOIN page v ON true {PAGE_JOINS} ORDER BY v.place
 """  # noqa: S608  SQL of ours
+_MODEL_WIDTH = 7  # columns of MODEL
+_MODELS = f"""
+WITH asked(secret, networks, team, team_id) AS MATERIALIZED ({_WHOLE})
+SELECT asked.secret, asked.networks, asked.team, {MODEL}, {{keys}}
+FROM asked JOIN registry_asset a ON {_OF_TEAM} {{conditions}} ORDER BY {{order}} LIMIT {{most}}
+"""  # noqa: S608
 _AMONG_ALL = {
     "{hits}": "",
     "{among}": f"JOIN registry_asset a ON {_OF_TEAM} JOIN registry_version v ON v.asset_id = a.id",
@@ -105,13 +117,14 @@ _AMONG_MANY = {
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked of the database. most: rows of a page (0: one row is asked for); token_of: what its token is of; many: the
-    statement in place of this one where that says so."""
+    statement in place of this one where that says so; of_models: a search of models."""
 
     statement: str
     values: dict[str, Any]
     most: int = 0
     token_of: str = ""
     many: str = ""
+    of_models: bool = False
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
@@ -142,11 +155,27 @@ def answer(request: HttpRequest) -> HttpResponse | None:
     team = rows[0][2]
     if question.statement is _MODEL:
         return send({"registered_model": models_json([rows[0][3:]], team)[0]})
+    if question.of_models:
+        return _page_of_models(rows, question, team)
+    if question.statement is _ADDRESS:
+        return send({"artifact_uri": _address(*rows[0][2:])})
     if not question.most:
         return send({"model_version": version_json(rows[0][3:], team)})
     if rows[0][6]:
         rows = quick.fetch_all(question.many, values)
     return _page(rows, question)
+
+
+def _page_of_models(rows: list[tuple[Any, ...]], question: Question, team: str) -> HttpResponse:
+    width = 3 + _MODEL_WIDTH
+    body: dict[str, Any] = {"registered_models": models_json([row[3:width] for row in rows[: question.most]], team)}
+    if len(rows) > question.most:
+        body["next_page_token"] = search.write_token(rows[question.most - 1][width:], question.token_of)
+    return send(body)
+
+
+def _address(team: str, name: str, number: int, source: str, storage: str | None, has_files: bool) -> str:
+    return native_source(team, name, number) if has_files or not source else storage or source
 
 
 def _page(rows: list[tuple[Any, ...]], question: Question) -> HttpResponse | None:
@@ -175,10 +204,18 @@ def _by_name(given: Mapping[str, list[str]]) -> Question:
 
 
 def _by_number(given: Mapping[str, list[str]]) -> Question:
+    return Question(_BY_NUMBER, _numbered(given))
+
+
+def _address_of(given: Mapping[str, list[str]]) -> Question:
+    return Question(_ADDRESS, _numbered(given))
+
+
+def _numbered(given: Mapping[str, list[str]]) -> dict[str, Any]:
     number = _one(given, "version")
     if not number.isdecimal() or len(number) > 9:
         raise _NotHot
-    return Question(_BY_NUMBER, {"name": _one(given, "name"), "number": int(number)})
+    return {"name": _one(given, "name"), "number": int(number)}
 
 
 def _by_alias(given: Mapping[str, list[str]]) -> Question:
@@ -219,9 +256,32 @@ def _search(given: Mapping[str, list[str]]) -> Question:
     return Question(among(_AMONG_FEW), values, most, of, many=among(_AMONG_MANY))
 
 
+def _search_models(given: Mapping[str, list[str]]) -> Question:
+    text, orders = given.get("filter", [""])[-1], given.get("order_by", [])
+    if "\0" in text or "\0" in "".join(orders):
+        raise _NotHot
+    most = search.limit(int(given.get("max_results", ["100"])[-1]), 1_000)
+    clauses = search.parse(text, search.MODELS)
+    if prompt_search.wants_prompts(clauses):
+        raise _NotHot
+    where = search.Where()
+    search.narrow(where, clauses, search.MODELS)
+    by = search.models_order(orders)
+    of = search.models_asked(text, orders)
+    if token := given.get("page_token", [""])[-1]:
+        by.after(where, search.read_token(token, len(by.columns), of))
+    statement = (
+        _MODELS.replace("{order}", by.sql).replace("{keys}", by.keys).replace("{most}", str(most + 1))
+        .replace("{conditions}", "".join(f"AND {condition}\n" for condition in where.conditions))
+    )  # fmt: skip
+    return Question(statement, where.values, most, of, of_models=True)
+
+
 _QUESTIONS = {
+    f"{API}registered-models/search": _search_models,
     f"{API}registered-models/get": _by_name,
     f"{API}registered-models/alias": _by_alias,
     f"{API}model-versions/get": _by_number,
+    f"{API}model-versions/get-download-uri": _address_of,
     f"{API}model-versions/search": _search,
 }

@@ -1,4 +1,4 @@
-"""The quick door to runs: one by its id, and a search, each answered by one SQL statement (key, permission, runs and all that they
+"""The quick door to runs: one by its id, a search, a metric's history, and experiments, each answered by one SQL statement (key, permission, runs and all that they
 reported) before any other layer. As for the other quick reads, it answers only when everything is in order."""
 
 import json
@@ -41,12 +41,23 @@ _MANY = f"""WITH asked AS MATERIALIZED ({_ASKED}), found AS MATERIALIZED ({{foun
     SELECT {_COLUMNS}, {{sorts}}, found.place FROM (SELECT *, row_number() OVER () AS place FROM found) found
     JOIN tracking_run r ON r.id = found.id JOIN tracking_experiment e ON e.id = r.experiment_id
 ) {_REPORTS} ORDER BY p.place"""  # noqa: S608
+_EXPERIMENT = f"""WITH asked AS MATERIALIZED ({_ASKED})
+SELECT e.id, e.is_default, e.name, e.deleted_at, e.updated_at, e.created_at, e.tags::text
+FROM asked JOIN tracking_experiment e ON e.team_id = asked.team_id AND {{which}}"""  # noqa: S608
+_BY_NUMBER = _EXPERIMENT.format(which="e.id = %(number)s::bigint")
+_BY_NAME = _EXPERIMENT.format(which="e.name = %(name)s::text")
+_DEFAULT = _EXPERIMENT.format(which="e.is_default")
+# In the order of the times that the points name. A page that has a next is left to the view.
+_HISTORY = f"""WITH asked AS MATERIALIZED ({_ASKED})
+SELECT m.key, m.value, m.timestamp, m.step FROM asked JOIN tracking_run r ON r.team_id = asked.team_id AND r.uuid = %(uuid)s::text
+LEFT JOIN tracking_metric m ON m.run_id = r.id AND m.key = %(key)s::text
+ORDER BY m.timestamp, m.step, m.id LIMIT %(limit)s::bigint + 1"""  # noqa: S608
 _OF_TEAM = """tracking_run.team_id = (SELECT team_id FROM asked) AND tracking_run.experiment_id IN (
     SELECT e.id FROM tracking_experiment e WHERE e.team_id = (SELECT team_id FROM asked) AND (e.id = ANY(%s::bigint[]) OR %s::boolean AND e.is_default))"""
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
-    """The answer to `runs/get` and `runs/search` with a key of one team that may; None for everything else."""
+    """The answer to one of _QUESTIONS with a key of one team that may; None for everything else."""
     if "HTTP_X_MLFLOW_WORKSPACE" in request.META:
         return None
     question = _QUESTIONS.get((request.method or "", request.path_info))
@@ -94,6 +105,41 @@ def _search(call: Call, caller: quick.Caller) -> dict[str, Any] | None:
     return body
 
 
+def _experiment(call: Call, caller: quick.Caller) -> dict[str, Any] | None:
+    text = call.text("experiment_id", required=True)
+    if text == "0":
+        return _shown(quick.fetch(_DEFAULT, _values(caller)))
+    number = whole(text, below=2**63)
+    return None if number is None else _shown(quick.fetch(_BY_NUMBER, _values(caller) | {"number": number}))
+
+
+def _experiment_by_name(call: Call, caller: quick.Caller) -> dict[str, Any] | None:
+    name = call.text("experiment_name", required=True)
+    return _shown(quick.fetch(_BY_NAME, _values(caller) | {"name": name[:501]}))
+
+
+def _shown(row: Sequence[Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    pk, is_default, name, deleted_at, updated_at, created_at, tags = row
+    facts: Any = SimpleNamespace(
+        pk=pk, is_default=is_default, name=name, deleted_at=deleted_at, updated_at=updated_at, created_at=created_at,
+        tags=json.loads(tags),
+    )  # fmt: skip
+    return {"experiment": shapes.experiment(facts)}
+
+
+def _history(call: Call, caller: quick.Caller) -> dict[str, Any] | None:
+    key, uuid = call.text("metric_key", required=True), call.text("run_id") or call.text("run_uuid")
+    limit = shapes.results(call, 100_000, 25_000)
+    if call.text("page_token"):
+        return None
+    rows = quick.fetch_all(_HISTORY, _values(caller) | {"uuid": uuid, "key": key[:251], "limit": limit})
+    if not rows or len(rows) > limit:
+        return None
+    return {"metrics": [shapes.number(*row) for row in rows]} if rows[0][0] is not None else {}
+
+
 def _values(caller: quick.Caller) -> dict[str, Any]:
     return caller.values | {"scopes": quick.scopes_for(Permission.ASSET_VIEW)}
 
@@ -116,4 +162,10 @@ def _run(row: Sequence[Any]) -> dict[str, Any]:
     return shapes.whole_run(shapes.run_info(facts), told)
 
 
-_QUESTIONS = {("GET", f"{API}runs/get"): _get, ("POST", f"{API}runs/search"): _search}
+_QUESTIONS = {
+    ("GET", f"{API}runs/get"): _get,
+    ("POST", f"{API}runs/search"): _search,
+    ("GET", f"{API}metrics/get-history"): _history,
+    ("GET", f"{API}experiments/get"): _experiment,
+    ("GET", f"{API}experiments/get-by-name"): _experiment_by_name,
+}

@@ -90,8 +90,8 @@ def search_models(call: Call) -> Answer:
     where = search.Where()
     scope(call, where)
     search.narrow(where, clauses, search.MODELS)
-    by = search.order(orders, search.MODELS, [("a.name", True)])
-    of = f"models {text} {orders}"
+    by = search.models_order(orders)
+    of = search.models_asked(text, orders)
     if token := call.text("page_token"):
         by.after(where, search.read_token(token, len(by.columns), of))
     rows = fetch(

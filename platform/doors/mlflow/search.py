@@ -322,6 +322,16 @@ def order(texts: Sequence[str], grammar: Grammar, default: Sequence[tuple[str, b
     return Order((*found, *((column, way) for column, way in default if column not in given)))
 
 
+def models_order(texts: Sequence[str]) -> Order:
+    """Of registered models: by name unless something else is asked for."""
+    return order(texts, MODELS, [("a.name", True)])
+
+
+def models_asked(text: str, orders: Sequence[str]) -> str:
+    """What a page token of this search of models is good for."""
+    return f"models {text} {list(orders)}"
+
+
 def version_order(texts: Sequence[str]) -> Order:
     """Of model versions: the last changed first unless something else is asked for."""
     return order(texts or ["last_updated_timestamp DESC"], VERSIONS, [("a.name", True), ("v.number", False)])

@@ -347,6 +347,12 @@ def test_the_quick_door_says_what_the_ordinary_one_says(api, cast, ml, model, na
     questions = [
         ("registered-models/get", {"name": "m"}),
         ("registered-models/get", {"name": "native"}),
+        ("registered-models/search", {}),
+        ("registered-models/search", {"max_results": "1", "order_by": "timestamp DESC"}),
+        ("registered-models/search", {"filter": "name ILIKE 'M%' AND tags.a = '1'"}),
+        ("registered-models/search", {"filter": "name LIKE 'm%' AND tags.`mlflow.prompt.is_prompt` != 'true'"}),
+        ("model-versions/get-download-uri", {"name": "m", "version": "3"}),
+        ("model-versions/get-download-uri", {"name": "native", "version": "1"}),
         ("model-versions/search", {}),
         ("registered-models/alias", {"name": "m", "alias": "RC"}),
         ("registered-models/alias", {"name": "native", "alias": "candidate"}),

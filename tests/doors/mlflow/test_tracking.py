@@ -470,11 +470,53 @@ def test_the_quick_door_says_of_runs_what_the_ordinary_one_says(api, cast, ml, l
             fields = {**fields, "page_token": token}
 
 
+def test_the_quick_door_says_of_experiments_and_metrics_what_the_ordinary_one_says(
+    api, cast, ml, lab, run, django_assert_num_queries
+):
+    uuid = run["run_id"]
+    ml("POST", "experiments/set-experiment-tag", experiment_id=lab, key="é", value='"')
+    gone = ml("POST", "experiments/create", name="gone")[1]["experiment_id"]
+    ml("POST", "experiments/delete", experiment_id=gone)
+    ml("POST", "runs/create", experiment_id="0")  # with which the default one comes to be
+    for step, value in enumerate([0.5, "NaN", "-Infinity", 1e300]):
+        ml("POST", "runs/log-metric", run_id=uuid, key="loss", value=value, timestamp=10 - step, step=step)
+    quick, slow = api(cast.alice, team=cast.team), api(cast.alice)
+    quick.get(f"{API}experiments/search")  # its last use is written
+    name = ml("GET", "experiments/get", experiment_id=lab)[1]["experiment"]["name"]
+    for path, fields, one in (
+        *(("experiments/get", {"experiment_id": number}, True) for number in (lab, gone, "0")),
+        *(("experiments/get-by-name", {"experiment_name": one}, True) for one in (name, "gone", "Default")),
+        ("metrics/get-history", {"run_id": uuid, "metric_key": "loss"}, True),
+        ("metrics/get-history", {"run_uuid": uuid, "metric_key": "loss", "max_results": "4"}, True),
+        ("metrics/get-history", {"run_id": uuid, "metric_key": "none"}, True),
+        (
+            "metrics/get-history",
+            {"run_id": uuid, "metric_key": "loss", "max_results": "3"},
+            False,
+        ),  # there is a next page
+        ("metrics/get-history", {"run_id": uuid}, False),
+        ("metrics/get-history", {"run_id": "none", "metric_key": "loss"}, False),
+        ("experiments/get", {"experiment_id": "9" * 30}, False),
+        ("experiments/get", {"experiment_id": "99999999"}, False),
+        ("experiments/get-by-name", {"experiment_name": "none"}, False),
+    ):
+        if one:
+            with django_assert_num_queries(0):
+                answer = quick.get(f"{API}{path}", fields)
+        else:
+            answer = quick.get(f"{API}{path}", fields)
+        ordinary = slow.get(f"{API}{path}", fields, headers={"x-mlflow-workspace": "acme"})
+        assert (answer.status_code, answer.json()) == (ordinary.status_code, ordinary.json()), (path, fields)
+
+
 def test_the_quick_door_shows_no_run_of_others(api, cast, ml, lab, run, actor):
     other = create_team(name="other", title="Other", by=actor(cast.admin))
     grant_role(user=cast.mallory, role=Role.CONTRIBUTOR, on=other, by=Actor(cast.admin))
     mallory = api(cast.mallory, team=other)
     for _ in range(2):  # the second time the key is no news
         assert mallory.get(f"{API}runs/get", {"run_id": run["run_id"]}).status_code == 404
+        history = {"run_id": run["run_id"], "metric_key": "loss"}
+        assert mallory.get(f"{API}metrics/get-history", history).status_code == 404
+        assert mallory.get(f"{API}experiments/get", {"experiment_id": lab}).status_code == 404
         found = mallory.post(f"{API}runs/search", {"experiment_ids": [lab, "0"]}, format="json")
         assert (found.status_code, found.json()) == (200, {})
