@@ -15,10 +15,10 @@ import prompts.actions
 import registry.actions
 from accounts.access import Actor
 from accounts.actions import create_key
-from accounts.errors import NotFound, Problem
+from accounts.errors import Conflict, NotFound, Problem
 from accounts.models import Team
 from config.views import server_error
-from governance.actions import create_policy
+from governance.actions import create_policy, remove_policy
 from governance.ledger.models import AuditEvent
 from governance.models import ApprovalRequest
 from prompts.models import Label, Prompt
@@ -218,6 +218,39 @@ def test_a_request_tells_by_rest_why_an_approval_counts_no_more(cast, api):
     (step,) = answer.json()["steps"]
     assert [stale["reviewer"] for stale in step["stale"]] == [cast.bob.email]
     assert "policy" in step["stale"][0]["reason"]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_stands_in_approved_text_does_not_move_freely_once_its_protection_is_dropped(deep, cast):
+    by, admin = Actor(cast.alice), Actor(cast.admin)
+
+    def prompt(name, *texts):
+        made = prompts.actions.create_prompt(team=cast.team, name=name, by=by)
+        return made, [prompts.actions.create_version(prompt=made, type="text", template=text, by=by) for text in texts]
+
+    def protect(name):
+        return create_policy(
+            team=cast.team, kind="prompt", pattern=name, stage="staging", checks=[], reviews={"count": 1}, by=admin
+        )
+
+    def release(version):
+        approve(prompts.actions.request_move(version=version, slot="staging", by=by), Actor(cast.bob))
+
+    part, texts = prompt("part", "one", "two")
+    policy = protect("part")
+    protect("whole")
+    release(texts[0])
+    if deep:
+        prompt("middle", '{% include "part@staging" %}')
+    _, wholes = prompt("whole", '{% include "middle:1" %}' if deep else '{% include "part@staging" %}', "alone")
+    release(wholes[0])
+    remove_policy(policy=policy, by=admin)
+    with pytest.raises(Conflict, match="'staging' of acme/whole"):
+        prompts.actions.move_label(prompt=part, label="staging", version=texts[1], by=by)
+    assert Label.objects.get(prompt=part).version == texts[0]
+    release(wholes[1])
+    prompts.actions.move_label(prompt=part, label="staging", version=texts[1], by=by)
+    assert Label.objects.get(prompt=part).version == texts[1]
 
 
 def test_an_error_of_ours_has_the_shape_of_the_api(rf):

@@ -21,15 +21,21 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Patient:
-    """A WSGI application of which at most `at_work` threads work at a time, those not counted that wait for a client."""
+    """A WSGI application of which at most `at_work` threads work at a time, those not counted that wait for a client. `begin` is called
+    once, with the first request: only then does the server listen."""
 
-    def __init__(self, application: Application, at_work: int = AT_WORK) -> None:
-        self._application = application
+    def __init__(
+        self, application: Application, at_work: int = AT_WORK, begin: Callable[[], None] | None = None
+    ) -> None:
+        self._application, self._begin = application, begin
         self._turns: SimpleQueue[None] = SimpleQueue()
         for _ in range(at_work):
             self._turns.put(None)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin()
         self._turns.get()
         try:
             if environ.get("CONTENT_LENGTH") or environ.get("HTTP_TRANSFER_ENCODING"):

@@ -9,5 +9,4 @@ handler = get_wsgi_application()
 
 from config.patience import Patient, end_dead_connections  # noqa: E402 - after Django is set up
 
-end_dead_connections()
-application = Patient(handler)
+application = Patient(handler, begin=end_dead_connections)

@@ -176,6 +176,8 @@ def _move(
     if label and label.version_id == version.pk and request is None:
         return label
     composition.check_move(prompt, name, version)
+    if request is None:
+        composition.check_free(prompt, name, by)
     gate.require_move(describe_move(prompt, name, version, label), request=request)
     return _point(prompt, label, name, version, reason, request, by)
 

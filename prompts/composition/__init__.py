@@ -2,7 +2,7 @@
 
 from prompts.composition.edges import MAX_DEPTH, MAX_INCLUDED, CompositionProblem, Edge, Tree, descend, edges_of, pinned
 from prompts.composition.impact import Graph, GraphEdge, GraphNode, Impact, ImpactRow, graph_of, impact_of
-from prompts.composition.rules import check_move, check_new, check_points, own_text_problem, write_includes
+from prompts.composition.rules import check_free, check_move, check_new, check_points, own_text_problem, write_includes
 
 __all__ = [
     "MAX_DEPTH",
@@ -15,6 +15,7 @@ __all__ = [
     "Impact",
     "ImpactRow",
     "Tree",
+    "check_free",
     "check_move",
     "check_new",
     "check_points",

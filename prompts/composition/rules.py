@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from django.db import connection
+from django.db.models import Q
 
+from accounts.access import Actor
 from accounts.errors import Conflict, Invalid
 from governance import gate
 from governance.stages import ALWAYS_PROTECTED, stage_of
-from prompts.composition.edges import CompositionProblem, Edge, Tree, descend, edges_of
-from prompts.models import Include, Prompt, PromptVersion
+from prompts.composition.edges import MAX_DEPTH, CompositionProblem, Edge, Key, Tree, descend, edges_of
+from prompts.models import Include, Label, Prompt, PromptVersion
 
 KIND = "prompt"
 _LOCK = 0x70726F6D  # 'prom': whoever adds or moves an edge of the graph waits for the others who do
@@ -66,6 +68,45 @@ def check_move(prompt: Prompt, label: str, version: PromptVersion) -> None:
     tree = _free_of_cycles(prompt, label, version, f"'{label}' can't point at version {version.number}")
     if tree is not None and gate.is_protected(prompt.team, KIND, str(prompt), label):
         _check_protected(prompt, label, version, tree)
+
+
+def check_free(prompt: Prompt, label: str, by: Actor) -> None:
+    """Within the transaction that moves a label without an approval, the prompt locked: raise Conflict where a version at a protected
+    label takes in what stands here, since this label was protected too when that was approved and is not any more."""
+    if gate.is_protected(prompt.team, KIND, str(prompt), label) or not _above({(prompt.pk, label, None)}):
+        return
+    lock_graph()
+    frontier: set[Key] = {(prompt.pk, label, None)}
+    seen: set[int] = set()
+    for _ in range(MAX_DEPTH):
+        versions = {pk: (prompt_id, number) for pk, prompt_id, number in _above(frontier) if pk not in seen}
+        if not versions:
+            return
+        seen |= set(versions)
+        frontier = {(prompt_id, "", number) for prompt_id, number in versions.values()}
+        for held in Label.objects.filter(version__in=versions).select_related("prompt__team"):
+            if gate.is_protected(held.prompt.team, KIND, str(held.prompt), held.name):
+                _refuse_free(prompt, label, held, by)
+            frontier.add((held.prompt_id, held.name, None))
+
+
+def _above(keys: set[Key]) -> list[tuple[int, int, int]]:
+    """(id, prompt, number) of the living versions that include any of these."""
+    chosen = Q(pk__in=[])
+    for prompt, label, number in keys:
+        chosen |= Q(prompt=prompt, number=number) if number else Q(prompt=prompt, label=label)
+    alive = Include.objects.filter(chosen, version__deleted_at=None, version__prompt__deleted_at=None)
+    return list(alive.values_list("version_id", "version__prompt_id", "version__number").distinct())
+
+
+def _refuse_free(prompt: Prompt, label: str, held: Label, by: Actor) -> None:
+    seen = Prompt.objects.visible_to(by).filter(pk=held.prompt_id).exists()
+    where = f"'{held.name}' of {held.prompt}" if seen else "a prompt of another team"
+    raise Conflict(
+        f"'{label}' of {prompt} is not protected any more, but it stands in what was approved for {where}, which would change "
+        f"unapproved. Protect '{label}' by a policy again, or have a version approved there that names a number.",
+        code="include_approved",
+    )
 
 
 def check_points(prompt: Prompt, label: str, version: PromptVersion, *, refused: str) -> None:

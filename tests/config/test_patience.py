@@ -52,6 +52,13 @@ def test_an_answer_that_nobody_takes_holds_nobody_up():
     assert (next(first), next(second)) == (b"first", b"first")
 
 
+def test_what_begins_with_the_first_request_begins_once():
+    begun = []
+    site = Patient(reading, begin=lambda: begun.append(True))
+    assert [site({}, None), site({}, None)] == [[b"at once"]] * 2
+    assert begun == [True]
+
+
 def test_a_turn_comes_back_when_the_application_fails():
     def failing(environ, start_response):
         raise ValueError
