@@ -77,11 +77,17 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> No
 def truncate_everything() -> None:
     """Empty every table as the superuser, past the ledger's triggers, which nobody else gets by."""
     keep = {"django_migrations", "django_content_type", "auth_permission"}
-    with psycopg.connect(SUPERUSER_URL) as connection:
+    with psycopg.connect(SUPERUSER_URL, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tables = ", ".join(f'"{name}"' for (name,) in names if name not in keep)
-        connection.execute(f"TRUNCATE {tables} CASCADE")
+        for attempt in range(5):
+            try:
+                connection.execute(f"TRUNCATE {tables} CASCADE")
+                return
+            except psycopg.errors.DeadlockDetected:  # with what a page asked for just before its browser went
+                if attempt == 4:
+                    raise
 
 
 @pytest.fixture(scope="session", autouse=True)

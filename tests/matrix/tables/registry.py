@@ -199,7 +199,7 @@ PROMPTS: Table = {
     "prompt-list": {"GET": account()},
     "prompt-create": {"GET": current(P.ASSET_CREATE), "POST": current(P.ASSET_CREATE, _FRESH)},
     "prompt-detail": {"GET": sees(ASSET)},
-    "prompt-update": {"POST": may(P.ASSET_EDIT, {"description": "new"})},
+    "prompt-update": {"POST": may(P.ASSET_EDIT, {"name": "p", "description": "new"})},
     "prompt-version-diff": {"GET": sees(ASSET, query="from=1&to=2")},
     "prompt-version-create": {
         "GET": may(P.ASSET_EDIT),
