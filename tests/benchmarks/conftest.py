@@ -149,7 +149,7 @@ def lean(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest
         port = free_ports()
         command = [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers",
-            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", "config.wsgi:application",
+            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "64", "config.wsgi:application",
         ]  # fmt: skip
         environment = {**os.environ, "COUNTERSIGN_DATA": str(folder / "data")}
         with (folder / "log").open("wb") as log:

@@ -96,7 +96,7 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
         ours, theirs = free_ports(), free_ports()
         command = [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(ours), "--workers",
-            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", "config.wsgi:application",
+            "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "64", "config.wsgi:application",
         ]  # fmt: skip
         try:
             start("ours", command, dict(os.environ), f"http://127.0.0.1:{ours}/healthz")

@@ -81,7 +81,7 @@ def servers(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
                 port = free_ports()
                 command = [
                     sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-                    "--workers", "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "8", target,
+                    "--workers", "2", "--no-ws", "--log-level", "warning", "--blocking-threads", "64", target,
                 ]  # fmt: skip
                 base = f"http://127.0.0.1:{port}"
                 path = "/api/v1/prompts/acme/template/labels/live" if name == "ours" else f"/prompts/{version}"
