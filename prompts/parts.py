@@ -140,4 +140,4 @@ def _check_pieces(where: str, content: list[Any], findings: Findings) -> None:
         elif piece["type"] == "text" and not isinstance(piece.get("text"), str):
             findings.add(f"{where}[{number}].text", "A part of the type text has a text.")
         elif piece["type"] == "image_url" and not isinstance((piece.get("image_url") or {}), dict):
-            findings.add(f"{where}[{number}].image_url", 'This is an object: {"url": "https://…"}.')
+            findings.add(f"{where}[{number}].image_url", 'This is an object: {"url": "data:image/png;base64,…"}.')

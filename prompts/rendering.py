@@ -15,6 +15,7 @@ from prompts.checks import Content
 from prompts.composition import CompositionProblem, Edge, Tree
 from prompts.inputs import Input
 from prompts.models import Prompt, PromptVersion
+from prompts.reads import unseen
 from prompts.sandbox import RenderFailed, Text
 
 TIMEOUT_S = 10.0
@@ -155,15 +156,11 @@ def _may_include(version: PromptVersion) -> bool:
 
 
 def _check_seen(crossing: Mapping[int, Edge], by: Actor | None) -> None:
-    if not crossing or by is None:
-        return
-    seen = set(Prompt.objects.visible_to(by).filter(pk__in=crossing).values_list("pk", flat=True))
-    for pk, edge in crossing.items():
-        if pk not in seen:
-            raise Forbidden(
-                f"It includes a prompt of the team {edge.prompt.team}, where you may not see it. Ask there for asset.view.",
-                permission="asset.view",
-            )
+    for pk in sorted(unseen(by, crossing)) if by is not None else ():
+        raise Forbidden(
+            f"It includes a prompt of the team {crossing[pk].prompt.team}, where you may not see it. Ask there for asset.view.",
+            permission="asset.view",
+        )
 
 
 def _read(version: PromptVersion | Content, fields: Mapping[str, Any], tree: Tree) -> _Read:
